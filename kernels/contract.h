@@ -1,0 +1,65 @@
+/* The contract of all score kernels: batch layout, padding, overread, saturation.
+ *
+ * A batch holds TAL_BATCH_LANES references side by side. letters[column * TAL_BATCH_LANES + lane]
+ * is the code of reference `lane` at `column`; columns beyond a lane's length hold TAL_CODE_PAD, up
+ * to the longest lane's length rounded up to TAL_BATCH_COLUMN_STEP. Lanes are sorted by length,
+ * longest first, so that a narrow vector may stop at the length of its first lane. Lanes from
+ * lane_count on have length 0 and hold pads.
+ *
+ * A query is a profile: 32 signed bytes per position, profile[position * 32 + code], where
+ * profile[.. + TAL_CODE_PAD] is -127 and real scores lie in -100..100.
+ *
+ * Kernels read nothing outside [letters, letters + padded columns * 64) and
+ * [profile, profile + query_len * 32), write only scratch and scores[0, 64), allocate nothing, and
+ * equal the scalar kernel in every lane they do not flag.
+ *
+ * Gaps: a gap of length k costs gap_open + k * gap_extend (Gotoh 1982). With S the profile score,
+ *   E(i,j) = max(E(i,j-1) - extend, H(i,j-1) - open - extend)   consumes reference
+ *   F(i,j) = max(F(i-1,j) - extend, H(i-1,j) - open - extend)   consumes query
+ *   H(i,j) = max(H(i-1,j-1) + S(i,j), E(i,j), F(i,j))           local: and 0
+ * so an insertion may stand beside a deletion.
+ *
+ * Saturation is a result: bit `lane` of the returned mask says that this lane's score may have
+ * passed the limit of the width and must be computed wider. A lane that is not flagged is exact.
+ *    8 bit: local only; 0 is kept as -128, so that saturation is the floor of local alignment;
+ *           scores up to 254 are exact, more is flagged. Needs gap_open + gap_extend <= 127.
+ *   16 bit: local: 0 is kept as -32768, scores up to 65534 are exact. Global and semi-global:
+ * values are kept as they are, scores up to 32766 are exact, and the caller guarantees that no cell
+ * of the matrix falls below -32000 + 127 - (gap_open + gap_extend). Needs gap_open + gap_extend <=
+ * 32767. 32 bit: all; never flags; the caller keeps every value within +-2^30.
+ */
+#ifndef TAL_KERNELS_CONTRACT_H
+#define TAL_KERNELS_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TAL_BATCH_LANES = 64,
+    TAL_BATCH_COLUMN_STEP = 4,
+    TAL_PROFILE_STRIDE = 32,
+};
+
+/* Alignment modes. Semi-global: the whole query, anywhere in the reference (gaps before and after
+ * the query's span of the reference are free). */
+typedef enum tal_mode { TAL_LOCAL = 0, TAL_GLOBAL, TAL_SEMIGLOBAL, TAL_MODE_COUNT } tal_mode;
+
+typedef enum tal_width { TAL_WIDTH_8 = 0, TAL_WIDTH_16, TAL_WIDTH_32, TAL_WIDTH_COUNT } tal_width;
+
+typedef struct tal_score_job {
+    const int8_t *profile;   /* query_len rows, aligned to 64 bytes */
+    int32_t query_len;       /* >= 1 */
+    const uint8_t *letters;  /* aligned to 64 bytes */
+    const int32_t *lane_len; /* 64 lengths, falling */
+    int32_t lane_count;      /* 1..64 */
+    int32_t gap_open;
+    int32_t gap_extend;
+    void *scratch;   /* aligned to 64 bytes, tal_kernel_scratch_bytes(query_len) bytes */
+    int32_t *scores; /* out: 64 entries; lanes from lane_count on are undefined */
+} tal_score_job;
+
+/* Score every lane of the batch; returns the mask of saturated lanes (undefined scores). */
+typedef uint64_t (*tal_score_function)(const tal_score_job *job);
+
+#endif

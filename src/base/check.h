@@ -1,0 +1,18 @@
+/* Assertions: our own mistakes stop the program with file, line and condition, in release too. */
+#ifndef TAL_BASE_CHECK_H
+#define TAL_BASE_CHECK_H
+
+/* Prints and aborts. */
+void tal_check_failed(const char *file, int line, const char *condition) __attribute__((noreturn));
+
+#define TAL_ASSERT(condition) \
+    ((condition) ? (void)0 : tal_check_failed(__FILE__, __LINE__, #condition))
+
+/* Costly checks: whole-object validity; in debug builds (-Dbuildtype=debug) only. */
+#ifdef TAL_SLOW_CHECKS
+#define TAL_ASSERT_SLOW(condition) TAL_ASSERT(condition)
+#else
+#define TAL_ASSERT_SLOW(condition) ((void)0)
+#endif
+
+#endif

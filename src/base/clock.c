@@ -1,0 +1,11 @@
+/* Monotonic time; see clock.h. */
+#include "base/clock.h"
+
+#include <time.h>
+
+uint64_t tal_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* Cannot fail for this clock. */
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,266 @@
+/* Ranks; see comm.h.
+ *
+ * Counts in MPI 3 are int, so everything that may be large moves in pieces of at most 1 GiB.
+ */
+#include "comm/comm.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "comm/comm_internal.h"
+
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE_BYTES = 1 << 30, MESSAGE_BYTES = 2048 };
+
+/* What one rank sends to one other rank in one round of an exchange. */
+enum { ROUND_BYTES = 1 << 24 };
+
+struct tal_comm {
+    MPI_Comm world;
+    int rank, size;
+    int node_rank, node_size;
+};
+
+tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm)
+{
+    int provided;
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    if (provided < MPI_THREAD_FUNNELED)
+        return tal_fail(TAL_ERR_INTERNAL, "this MPI library does not support threads");
+    tal_comm *comm = tal_alloc_zero(sizeof(*comm));
+    if (comm == NULL)
+        return TAL_ERR_MEMORY;
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
+    MPI_Comm node;
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
+    MPI_Comm_rank(node, &comm->node_rank);
+    MPI_Comm_size(node, &comm->node_size);
+    MPI_Comm_free(&node);
+    *out_comm = comm;
+    return TAL_OK;
+}
+
+void tal_comm_destroy(tal_comm *comm)
+{
+    if (comm == NULL)
+        return;
+    MPI_Comm_free(&comm->world);
+    tal_free(comm);
+    MPI_Finalize();
+}
+
+void tal_comm_abort(const tal_comm *comm, int exit_code)
+{
+    MPI_Abort(comm->world, exit_code);
+    abort(); /* MPI_Abort does not return. */
+}
+
+MPI_Comm tal_comm_world(const tal_comm *comm)
+{
+    return comm->world;
+}
+
+int tal_comm_rank(const tal_comm *comm)
+{
+    return comm->rank;
+}
+
+int tal_comm_size(const tal_comm *comm)
+{
+    return comm->size;
+}
+
+int tal_comm_node_rank(const tal_comm *comm)
+{
+    return comm->node_rank;
+}
+
+int tal_comm_node_size(const tal_comm *comm)
+{
+    return comm->node_size;
+}
+
+tal_status tal_comm_agree(tal_comm *comm, tal_status status)
+{
+    struct {
+        int status;
+        int rank;
+    } mine = {(int)status, comm->rank}, worst;
+    /* MPI_MAXLOC: the largest status; of equal ones the lowest rank. */
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    if (worst.status == TAL_OK)
+        return TAL_OK;
+    char message[MESSAGE_BYTES] = "";
+    if (comm->rank == worst.rank)
+        strncat(message, tal_status_message(), sizeof(message) - 1);
+    MPI_Bcast(message, MESSAGE_BYTES, MPI_CHAR, worst.rank, comm->world);
+    tal_status_set_message(message);
+    return (tal_status)worst.status;
+}
+
+void tal_comm_barrier(tal_comm *comm)
+{
+    MPI_Barrier(comm->world);
+}
+
+void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
+{
+    char *cursor = data;
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        MPI_Bcast(cursor + done, (int)piece, MPI_BYTE, root, comm->world);
+        done += piece;
+    }
+}
+
+void tal_comm_sum_u64(tal_comm *comm, uint64_t *values, size_t count)
+{
+    TAL_ASSERT(count <= PIECE_BYTES);
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_SUM, comm->world);
+}
+
+void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count)
+{
+    TAL_ASSERT(count <= PIECE_BYTES);
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->world);
+}
+
+void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count)
+{
+    TAL_ASSERT(count <= PIECE_BYTES);
+    bool is_root = comm->rank == 0;
+    MPI_Reduce(is_root ? MPI_IN_PLACE : values, is_root ? values : NULL, (int)count, MPI_UINT64_T,
+               MPI_SUM, 0, comm->world);
+}
+
+uint64_t tal_comm_prefix_u64(tal_comm *comm, uint64_t value)
+{
+    uint64_t prefix = 0;
+    MPI_Exscan(&value, &prefix, 1, MPI_UINT64_T, MPI_SUM, comm->world);
+    return comm->rank == 0 ? 0 : prefix; /* Undefined on rank 0 by the standard. */
+}
+
+void tal_comm_gather_u64(tal_comm *comm, uint64_t value, uint64_t *out_values)
+{
+    MPI_Allgather(&value, 1, MPI_UINT64_T, out_values, 1, MPI_UINT64_T, comm->world);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One rank's bookkeeping of an exchange; arrays have one entry per rank. */
+typedef struct exchange {
+    uint64_t *send_bytes, *receive_bytes; /* totals */
+    uint64_t *receive_begin;              /* where each sender's bytes go in the output */
+    int *send_counts, *receive_counts;    /* this round */
+    int *send_at, *receive_at;
+    uint8_t *send_round, *receive_round; /* staging: at most ROUND_BYTES per partner pair share */
+} exchange;
+
+static void exchange_deinit(exchange *state)
+{
+    tal_free(state->receive_round);
+    tal_free(state->send_round);
+    tal_free(state->receive_at);
+    tal_free(state->send_at);
+    tal_free(state->receive_counts);
+    tal_free(state->send_counts);
+    tal_free(state->receive_begin);
+    tal_free(state->receive_bytes);
+    tal_free(state->send_bytes);
+}
+
+static tal_status exchange_init(exchange *state, size_t size)
+{
+    *state = (exchange){
+        .send_bytes = tal_alloc_array(size, sizeof(uint64_t)),
+        .receive_bytes = tal_alloc_array(size, sizeof(uint64_t)),
+        .receive_begin = tal_alloc_array(size + 1, sizeof(uint64_t)),
+        .send_counts = tal_alloc_array(size, sizeof(int)),
+        .receive_counts = tal_alloc_array(size, sizeof(int)),
+        .send_at = tal_alloc_array(size, sizeof(int)),
+        .receive_at = tal_alloc_array(size, sizeof(int)),
+        .send_round = tal_alloc(ROUND_BYTES),
+        .receive_round = tal_alloc(ROUND_BYTES),
+    };
+    bool is_complete =
+        state->send_bytes != NULL && state->receive_bytes != NULL && state->receive_begin != NULL &&
+        state->send_counts != NULL && state->receive_counts != NULL && state->send_at != NULL &&
+        state->receive_at != NULL && state->send_round != NULL && state->receive_round != NULL;
+    return is_complete ? TAL_OK : TAL_ERR_MEMORY;
+}
+
+/* Round `round`: every pair moves its bytes [round * share, (round + 1) * share). */
+static void exchange_round(exchange *state, tal_comm *comm, uint64_t round, uint64_t share,
+                           const uint8_t *send, const uint64_t *send_begin, uint8_t *received)
+{
+    int send_total = 0;
+    int receive_total = 0;
+    for (int rank = 0; rank < comm->size; rank++) {
+        uint64_t done = round * share;
+        uint64_t to_send = state->send_bytes[rank] - min_u64(state->send_bytes[rank], done);
+        uint64_t to_receive =
+            state->receive_bytes[rank] - min_u64(state->receive_bytes[rank], done);
+        state->send_counts[rank] = (int)min_u64(to_send, share);
+        state->receive_counts[rank] = (int)min_u64(to_receive, share);
+        state->send_at[rank] = send_total;
+        state->receive_at[rank] = receive_total;
+        if (state->send_counts[rank] > 0)
+            memcpy(state->send_round + send_total, send + send_begin[rank] + done,
+                   (size_t)state->send_counts[rank]);
+        send_total += state->send_counts[rank];
+        receive_total += state->receive_counts[rank];
+    }
+    MPI_Alltoallv(state->send_round, state->send_counts, state->send_at, MPI_BYTE,
+                  state->receive_round, state->receive_counts, state->receive_at, MPI_BYTE,
+                  comm->world);
+    for (int rank = 0; rank < comm->size; rank++)
+        if (state->receive_counts[rank] > 0)
+            memcpy(received + state->receive_begin[rank] + round * share,
+                   state->receive_round + state->receive_at[rank],
+                   (size_t)state->receive_counts[rank]);
+}
+
+tal_status tal_comm_exchange(tal_comm *comm, const uint8_t *send, const uint64_t *send_begin,
+                             tal_buffer *received, uint64_t *out_begin)
+{
+    exchange state;
+    size_t size = (size_t)comm->size;
+    tal_status status = tal_comm_agree(comm, exchange_init(&state, size));
+    if (status != TAL_OK)
+        goto done;
+
+    for (size_t rank = 0; rank < size; rank++)
+        state.send_bytes[rank] = send_begin[rank + 1] - send_begin[rank];
+    MPI_Alltoall(state.send_bytes, 1, MPI_UINT64_T, state.receive_bytes, 1, MPI_UINT64_T,
+                 comm->world);
+    uint64_t largest = 0;
+    state.receive_begin[0] = 0;
+    for (size_t rank = 0; rank < size; rank++) {
+        state.receive_begin[rank + 1] = state.receive_begin[rank] + state.receive_bytes[rank];
+        largest = state.send_bytes[rank] > largest ? state.send_bytes[rank] : largest;
+    }
+    tal_comm_max_u64(comm, &largest, 1);
+    uint64_t total = state.receive_begin[size];
+    status = tal_comm_agree(comm, tal_buffer_reserve(received, (size_t)total));
+    if (status != TAL_OK)
+        goto done;
+
+    uint64_t share = ROUND_BYTES / size;
+    TAL_ASSERT(share >= 1);
+    for (uint64_t round = 0; round * share < largest; round++)
+        exchange_round(&state, comm, round, share, send, send_begin,
+                       received->data + received->bytes);
+    received->bytes += (size_t)total;
+    if (out_begin != NULL)
+        memcpy(out_begin, state.receive_begin, (size + 1) * sizeof(*out_begin));
+done:
+    exchange_deinit(&state);
+    return status;
+}

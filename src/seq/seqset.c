@@ -1,0 +1,173 @@
+/* A set of sequences in memory; see seqset.h. */
+#include "seq/seqset.h"
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/check.h"
+
+#include <string.h>
+
+struct tal_seqset {
+    tal_alphabet alphabet;
+    tal_lid count;
+    size_t capacity;         /* of the two arrays below, in sequences */
+    uint64_t *residue_begin; /* capacity + 1 entries */
+    uint64_t *header_begin;  /* capacity + 1 entries; headers end with NUL */
+    tal_gid *gids;
+    tal_buffer residues;
+    tal_buffer headers;
+};
+
+tal_status tal_seqset_create(tal_alphabet alphabet, tal_seqset **out_set)
+{
+    tal_seqset *set = tal_alloc_zero(sizeof(*set));
+    if (set == NULL)
+        return TAL_ERR_MEMORY;
+    set->alphabet = alphabet;
+    *out_set = set;
+    return TAL_OK;
+}
+
+void tal_seqset_destroy(tal_seqset *set)
+{
+    if (set == NULL)
+        return;
+    tal_buffer_deinit(&set->headers);
+    tal_buffer_deinit(&set->residues);
+    tal_free(set->gids);
+    tal_free(set->header_begin);
+    tal_free(set->residue_begin);
+    tal_free(set);
+}
+
+void tal_seqset_reset(tal_seqset *set)
+{
+    set->count = 0;
+    tal_buffer_reset(&set->residues);
+    tal_buffer_reset(&set->headers);
+}
+
+/* Resize the per-sequence arrays; on failure each array is at least as large as before. */
+static tal_status resize(tal_seqset *set, size_t capacity)
+{
+    uint64_t *residue_begin =
+        tal_realloc_array(set->residue_begin, capacity + 1, sizeof(*residue_begin));
+    if (residue_begin == NULL)
+        return TAL_ERR_MEMORY;
+    set->residue_begin = residue_begin;
+    uint64_t *header_begin =
+        tal_realloc_array(set->header_begin, capacity + 1, sizeof(*header_begin));
+    if (header_begin == NULL)
+        return TAL_ERR_MEMORY;
+    set->header_begin = header_begin;
+    tal_gid *gids = tal_realloc_array(set->gids, capacity + 1, sizeof(*gids));
+    if (gids == NULL)
+        return TAL_ERR_MEMORY;
+    set->gids = gids;
+    set->capacity = capacity;
+    return TAL_OK;
+}
+
+tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes, size_t len,
+                             const char *header, size_t header_bytes)
+{
+    if (len > INT32_MAX)
+        return tal_fail(TAL_ERR_DATA, "record '%.60s' has %zu residues; at most %d are supported",
+                        header, len, INT32_MAX);
+    if (set->count >= UINT32_MAX - 1)
+        return tal_fail(TAL_ERR_DATA, "more than %u sequences on one rank; use more ranks",
+                        UINT32_MAX - 1);
+    tal_status status = TAL_OK;
+    if (set->count == set->capacity)
+        status = resize(set, set->capacity < 16 ? 16 : set->capacity * 2);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&set->residues, len);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&set->headers, header_bytes + 1);
+    if (status != TAL_OK)
+        return status;
+
+    set->residue_begin[set->count] = set->residues.bytes;
+    set->header_begin[set->count] = set->headers.bytes;
+    set->gids[set->count] = gid;
+    (void)tal_buffer_append(&set->residues, codes, len); /* Reserved above: cannot fail. */
+    (void)tal_buffer_append(&set->headers, header, header_bytes);
+    (void)tal_buffer_append(&set->headers, "", 1);
+    set->count++;
+    set->residue_begin[set->count] = set->residues.bytes;
+    set->header_begin[set->count] = set->headers.bytes;
+    return TAL_OK;
+}
+
+static void trim_buffer(tal_buffer *buffer)
+{
+    uint8_t *data = tal_realloc_array(buffer->data, buffer->bytes, 1);
+    if (data == NULL)
+        return;
+    buffer->data = data;
+    buffer->capacity = buffer->bytes;
+}
+
+void tal_seqset_trim(tal_seqset *set)
+{
+    trim_buffer(&set->residues);
+    trim_buffer(&set->headers);
+    (void)resize(set, set->count); /* Shrinking: a failure leaves what is there, which is valid. */
+}
+
+tal_alphabet tal_seqset_alphabet(const tal_seqset *set)
+{
+    return set->alphabet;
+}
+
+tal_lid tal_seqset_count(const tal_seqset *set)
+{
+    return set->count;
+}
+
+uint64_t tal_seqset_residue_count(const tal_seqset *set)
+{
+    return set->residues.bytes;
+}
+
+uint64_t tal_seqset_bytes(const tal_seqset *set)
+{
+    uint64_t per_sequence = 2 * sizeof(uint64_t) + sizeof(tal_gid);
+    return sizeof(*set) + set->residues.capacity + set->headers.capacity +
+           (set->capacity + 1) * per_sequence;
+}
+
+int32_t tal_seqset_len(const tal_seqset *set, tal_lid lid)
+{
+    TAL_ASSERT(lid < set->count);
+    return (int32_t)(set->residue_begin[lid + 1] - set->residue_begin[lid]);
+}
+
+const uint8_t *tal_seqset_residues(const tal_seqset *set, tal_lid lid)
+{
+    TAL_ASSERT(lid < set->count);
+    return set->residues.data + set->residue_begin[lid];
+}
+
+tal_gid tal_seqset_gid(const tal_seqset *set, tal_lid lid)
+{
+    TAL_ASSERT(lid < set->count);
+    return set->gids[lid];
+}
+
+const char *tal_seqset_header(const tal_seqset *set, tal_lid lid)
+{
+    TAL_ASSERT(lid < set->count);
+    return (const char *)set->headers.data + set->header_begin[lid];
+}
+
+size_t tal_header_id_bytes(const char *header)
+{
+    return strcspn(header, " \t\x01");
+}
+
+void tal_seqset_set_gid(tal_seqset *set, tal_lid lid, tal_gid gid)
+{
+    TAL_ASSERT(lid < set->count);
+    set->gids[lid] = gid;
+}

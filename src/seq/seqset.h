@@ -1,0 +1,48 @@
+/* A set of sequences in memory: residue codes back to back, headers back to back.
+ *
+ * Built by appending, then read-only. About 1 byte per residue plus the header and 24 bytes per
+ * sequence.
+ */
+#ifndef TAL_SEQ_SEQSET_H
+#define TAL_SEQ_SEQSET_H
+
+#include "base/status.h"
+#include "base/types.h"
+#include "seq/alphabet.h"
+
+typedef struct tal_seqset tal_seqset;
+
+tal_status tal_seqset_create(tal_alphabet alphabet, tal_seqset **out_set);
+void tal_seqset_destroy(tal_seqset *set);
+
+/* Forget the sequences, keep the memory. */
+void tal_seqset_reset(tal_seqset *set);
+
+/* Append one sequence: `len` codes, the header line without '>' and line end (any bytes but NUL
+ * and line ends). At most INT32_MAX residues a sequence, UINT32_MAX - 1 sequences a set. */
+tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes, size_t len,
+                             const char *header, size_t header_bytes);
+
+/* Shrink the memory to what is used. */
+void tal_seqset_trim(tal_seqset *set);
+
+tal_alphabet tal_seqset_alphabet(const tal_seqset *set);
+tal_lid tal_seqset_count(const tal_seqset *set);
+uint64_t tal_seqset_residue_count(const tal_seqset *set);
+
+/* Memory held, in bytes. */
+uint64_t tal_seqset_bytes(const tal_seqset *set);
+
+/* Views, valid until the set changes. */
+int32_t tal_seqset_len(const tal_seqset *set, tal_lid lid);
+const uint8_t *tal_seqset_residues(const tal_seqset *set, tal_lid lid);
+tal_gid tal_seqset_gid(const tal_seqset *set, tal_lid lid);
+/* NUL-terminated; the whole header line. */
+const char *tal_seqset_header(const tal_seqset *set, tal_lid lid);
+/* Length of the identifier that begins a header: up to the first blank, tab or \x01. */
+size_t tal_header_id_bytes(const char *header);
+
+/* Change the gid of a sequence (loading knows it only at the end). */
+void tal_seqset_set_gid(tal_seqset *set, tal_lid lid, tal_gid gid);
+
+#endif
