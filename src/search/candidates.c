@@ -1,0 +1,203 @@
+/* The best references of every query of a block; see candidates.h.
+ *
+ * A list holds up to twice the limit; when full it is cut back to the limit by selection, which
+ * costs O(1) amortised per candidate, and the floor rises to its worst score.
+ */
+#include "search/candidates.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOCK_COUNT = 256, CAPACITY_MIN = 16 };
+
+typedef struct list {
+    tal_candidate *entries;
+    size_t count;
+    size_t capacity;
+    _Atomic int32_t floor; /* Rises only; written under the list's lock, read by anyone. */
+} list;
+
+typedef struct padded_lock {
+    _Alignas(TAL_LINE_BYTES) pthread_mutex_t mutex;
+} padded_lock;
+
+struct tal_candidates {
+    size_t limit; /* SIZE_MAX: all */
+    list *lists;
+    tal_lid query_count;
+    tal_lid query_capacity;
+    padded_lock *locks;
+};
+
+int tal_candidate_compare(const tal_candidate *a, const tal_candidate *b)
+{
+    if (a->score != b->score)
+        return a->score > b->score ? -1 : 1;
+    if (a->gid != b->gid)
+        return a->gid < b->gid ? -1 : 1;
+    return (a->is_reverse > b->is_reverse) - (a->is_reverse < b->is_reverse);
+}
+
+static int compare_for_sort(const void *a, const void *b)
+{
+    return tal_candidate_compare(a, b);
+}
+
+tal_status tal_candidates_create(uint64_t limit, tal_candidates **out_candidates)
+{
+    tal_candidates *candidates = tal_alloc_zero(sizeof(*candidates));
+    padded_lock *locks = aligned_alloc(TAL_LINE_BYTES, LOCK_COUNT * sizeof(*locks));
+    if (candidates == NULL || locks == NULL) {
+        free(locks);
+        tal_free(candidates);
+        return tal_fail(TAL_ERR_MEMORY, "out of memory: cannot get the hit table");
+    }
+    candidates->limit = limit == 0 || limit > SIZE_MAX / 4 ? SIZE_MAX : (size_t)limit;
+    candidates->locks = locks;
+    for (int i = 0; i < LOCK_COUNT; i++)
+        (void)pthread_mutex_init(&locks[i].mutex, NULL); /* Cannot fail with default attributes. */
+    *out_candidates = candidates;
+    return TAL_OK;
+}
+
+void tal_candidates_destroy(tal_candidates *candidates)
+{
+    if (candidates == NULL)
+        return;
+    for (tal_lid query = 0; query < candidates->query_capacity; query++)
+        tal_free(candidates->lists[query].entries);
+    for (int i = 0; i < LOCK_COUNT; i++)
+        (void)pthread_mutex_destroy(&candidates->locks[i].mutex);
+    free(candidates->locks);
+    tal_free(candidates->lists);
+    tal_free(candidates);
+}
+
+tal_status tal_candidates_reset(tal_candidates *candidates, tal_lid query_count)
+{
+    if (query_count > candidates->query_capacity) {
+        list *lists = tal_realloc_array(candidates->lists, query_count, sizeof(*lists));
+        if (lists == NULL)
+            return TAL_ERR_MEMORY;
+        candidates->lists = lists;
+        for (tal_lid query = candidates->query_capacity; query < query_count; query++)
+            lists[query] = (list){0};
+        candidates->query_capacity = query_count;
+    }
+    candidates->query_count = query_count;
+    for (tal_lid query = 0; query < query_count; query++) {
+        candidates->lists[query].count = 0;
+        atomic_store_explicit(&candidates->lists[query].floor, INT32_MIN, memory_order_relaxed);
+    }
+    return TAL_OK;
+}
+
+int32_t tal_candidates_floor(const tal_candidates *candidates, tal_lid query)
+{
+    /* Relaxed: an old floor only lets a candidate in that a later cut removes. */
+    return atomic_load_explicit(&candidates->lists[query].floor, memory_order_relaxed);
+}
+
+/* Move the `keep` best entries to the front (in any order): quickselect, median of three. */
+static void select_best(tal_candidate *entries, size_t count, size_t keep)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (high - low > 1) {
+        tal_candidate pivot = entries[low + (high - low) / 2];
+        size_t i = low;
+        size_t j = high - 1;
+        while (i <= j) {
+            while (tal_candidate_compare(&entries[i], &pivot) < 0)
+                i++;
+            while (tal_candidate_compare(&entries[j], &pivot) > 0)
+                j--;
+            if (i <= j) {
+                tal_candidate swap = entries[i];
+                entries[i++] = entries[j];
+                entries[j] = swap;
+                if (j == 0)
+                    break;
+                j--;
+            }
+        }
+        if (keep <= j && j < high)
+            high = j + 1;
+        else if (keep >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+/* Cut a full list back to the limit and raise its floor. The list's lock is held. */
+static void cut_to_limit(list *entries, size_t limit)
+{
+    select_best(entries->entries, entries->count, limit);
+    entries->count = limit;
+    int32_t floor = INT32_MAX;
+    for (size_t i = 0; i < limit; i++)
+        floor = entries->entries[i].score < floor ? entries->entries[i].score : floor;
+    atomic_store_explicit(&entries->floor, floor, memory_order_relaxed);
+}
+
+static tal_status grow(list *entries, size_t limit)
+{
+    size_t capacity = entries->capacity < CAPACITY_MIN ? CAPACITY_MIN : entries->capacity * 2;
+    if (limit != SIZE_MAX && capacity > 2 * limit)
+        capacity = 2 * limit;
+    tal_candidate *grown = tal_realloc_array(entries->entries, capacity, sizeof(*grown));
+    if (grown == NULL)
+        return TAL_ERR_MEMORY;
+    entries->entries = grown;
+    entries->capacity = capacity;
+    return TAL_OK;
+}
+
+tal_status tal_candidates_add(tal_candidates *candidates, tal_lid query,
+                              const tal_candidate *candidate)
+{
+    TAL_ASSERT(query < candidates->query_count);
+    list *entries = &candidates->lists[query];
+    pthread_mutex_t *mutex = &candidates->locks[query % LOCK_COUNT].mutex;
+    tal_status status = TAL_OK;
+    pthread_mutex_lock(mutex);
+    if (candidates->limit != SIZE_MAX && entries->count == 2 * candidates->limit)
+        cut_to_limit(entries, candidates->limit);
+    if (entries->count == entries->capacity)
+        status = grow(entries, candidates->limit);
+    if (status == TAL_OK)
+        entries->entries[entries->count++] = *candidate;
+    pthread_mutex_unlock(mutex);
+    return status;
+}
+
+void tal_candidates_finish(tal_candidates *candidates)
+{
+    for (tal_lid query = 0; query < candidates->query_count; query++) {
+        list *entries = &candidates->lists[query];
+        if (entries->count > 1)
+            qsort(entries->entries, entries->count, sizeof(*entries->entries), compare_for_sort);
+        if (entries->count > candidates->limit)
+            entries->count = candidates->limit;
+    }
+}
+
+const tal_candidate *tal_candidates_view(const tal_candidates *candidates, tal_lid query,
+                                         size_t *out_count)
+{
+    TAL_ASSERT(query < candidates->query_count);
+    *out_count = candidates->lists[query].count;
+    return candidates->lists[query].entries;
+}
+
+void tal_candidates_cut(tal_candidates *candidates, tal_lid query, size_t count)
+{
+    TAL_ASSERT(count <= candidates->lists[query].count);
+    candidates->lists[query].count = count;
+}

@@ -1,0 +1,238 @@
+/* Exact search of query blocks: life and phases; see search.h. */
+#include "search/search_internal.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "score/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void worker_deinit(tal_search_worker *worker)
+{
+    tal_free(worker->histogram);
+    tal_buffer_deinit(&worker->traced);
+    tal_tracer_destroy(worker->tracer);
+    tal_ladder_scratch_deinit(&worker->ladder);
+    tal_batch_deinit(&worker->batch);
+}
+
+void tal_search_destroy(tal_search *search)
+{
+    if (search == NULL)
+        return;
+    tal_free(search->hits);
+    tal_buffer_deinit(&search->letters);
+    tal_buffer_deinit(&search->cigars);
+    tal_buffer_deinit(&search->received);
+    tal_free(search->query_hits);
+    tal_free(search->reverse_codes);
+    tal_free(search->profiles);
+    tal_free(search->views);
+    tal_candidates_destroy(search->candidates);
+    tal_accum_destroy(search->accum);
+    for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
+        worker_deinit(&search->workers[i]);
+    free(search->workers);
+    tal_free(search->is_hit);
+    tal_free(search->order);
+    tal_free(search);
+}
+
+static tal_status create_workers(tal_search *search)
+{
+    int count = tal_team_size(search->team);
+    size_t bytes = (size_t)count * sizeof(*search->workers);
+    search->workers = aligned_alloc(TAL_LINE_BYTES, bytes);
+    if (search->workers == NULL)
+        return tal_fail(TAL_ERR_MEMORY, "out of memory: cannot get %d workers", count);
+    memset(search->workers, 0, bytes);
+    for (int i = 0; i < count; i++) {
+        tal_search_worker *worker = &search->workers[i];
+        tal_status status = tal_tracer_create(search->params.trace_bytes, &worker->tracer);
+        if (status != TAL_OK)
+            return status;
+        worker->histogram = tal_alloc_zero(TAL_HISTOGRAM_BINS * sizeof(*worker->histogram));
+        if (worker->histogram == NULL)
+            return TAL_ERR_MEMORY;
+    }
+    return TAL_OK;
+}
+
+tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_params *params,
+                             const tal_seqset *references, tal_search **out_search)
+{
+    TAL_ASSERT(params->has_plus || params->has_minus);
+    tal_search *search = tal_alloc_zero(sizeof(*search));
+    if (search == NULL)
+        return TAL_ERR_MEMORY;
+    search->comm = comm;
+    search->team = team;
+    search->params = *params;
+    search->references = references;
+    search->ladder = (tal_ladder){
+        .mode = params->mode,
+        .gaps = params->gaps,
+        .score_max = params->matrix->score_max,
+        .score_min = params->matrix->score_min,
+    };
+    tal_kernel_table_init(&search->ladder.table, params->isa);
+    tal_status status = tal_plan_order(references, &search->order, &search->order_count);
+    if (status != TAL_OK)
+        goto done;
+    search->is_hit = tal_alloc_zero(tal_seqset_count(references) * sizeof(*search->is_hit));
+    if (search->is_hit == NULL) {
+        status = TAL_ERR_MEMORY;
+        goto done;
+    }
+    status = create_workers(search);
+    if (status != TAL_OK)
+        goto done;
+    status = tal_accum_create(tal_team_size(team), TAL_COUNT_COUNT, &search->accum);
+    if (status != TAL_OK)
+        goto done;
+    status = tal_candidates_create(params->hit_limit, &search->candidates);
+    if (status != TAL_OK)
+        goto done;
+    *out_search = search;
+    search = NULL; /* Now the caller's. */
+done:
+    tal_search_destroy(search);
+    return status;
+}
+
+const bool *tal_search_is_hit(const tal_search *search)
+{
+    return search->is_hit;
+}
+
+void tal_search_counts(const tal_search *search, uint64_t *out_values)
+{
+    tal_accum_sum(search->accum, out_values);
+}
+
+tal_search_times tal_search_times_get(const tal_search *search)
+{
+    return search->times;
+}
+
+/* Room for the block's views, profiles and counts. */
+static tal_status reserve_block(tal_search *search)
+{
+    tal_lid query_count = tal_seqset_count(search->queries);
+    if (query_count > search->view_capacity) {
+        tal_free(search->views);
+        tal_free(search->query_hits);
+        search->view_capacity = 0;
+        search->views = tal_alloc_array(query_count, sizeof(*search->views));
+        search->query_hits = tal_alloc_array(query_count, sizeof(*search->query_hits));
+        if (search->views == NULL || search->query_hits == NULL)
+            return TAL_ERR_MEMORY;
+        search->view_capacity = query_count;
+    }
+    /* Two rows make a 64-byte line: every profile begins on one. */
+    size_t strand_rows = (size_t)tal_seqset_residue_count(search->queries) + query_count;
+    size_t rows = strand_rows * (search->params.has_plus && search->params.has_minus ? 2 : 1);
+    if (rows > search->profile_capacity) {
+        tal_free(search->profiles);
+        tal_free(search->reverse_codes);
+        search->profile_capacity = 0;
+        search->profiles = tal_alloc_vector(rows * TAL_PROFILE_STRIDE);
+        search->reverse_codes = tal_alloc(strand_rows);
+        if (search->profiles == NULL || search->reverse_codes == NULL)
+            return TAL_ERR_MEMORY;
+        search->profile_capacity = rows;
+    }
+    return TAL_OK;
+}
+
+static tal_status check_lengths(const tal_search *search)
+{
+    int32_t longest = 0;
+    tal_lid which = 0;
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++)
+        if (tal_seqset_len(search->queries, query) > longest) {
+            longest = tal_seqset_len(search->queries, query);
+            which = query;
+        }
+    if (longest == 0 || tal_ladder_fits(&search->ladder, longest, (int64_t)search->params.len_max))
+        return TAL_OK;
+    const char *header = tal_seqset_header(search->queries, which);
+    return tal_fail(TAL_ERR_DATA,
+                    "query '%.*s' of %d residues and references of up to %llu residues can pass "
+                    "the largest score, 2^30; use smaller scores or cut the sequences",
+                    (int)tal_header_id_bytes(header), header, longest,
+                    (unsigned long long)search->params.len_max);
+}
+
+tal_status tal_search_prepare(tal_search *search)
+{
+    tal_status status = check_lengths(search);
+    if (status == TAL_OK)
+        status = reserve_block(search);
+    if (status != TAL_OK)
+        return status;
+    const tal_search_params *params = &search->params;
+    size_t row = 0;
+    size_t reverse_at = 0;
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
+        size_t len = (size_t)tal_seqset_len(search->queries, query);
+        const uint8_t *codes = tal_seqset_residues(search->queries, query);
+        tal_query_view *view = &search->views[query];
+        *view = (tal_query_view){.codes = {codes, NULL}};
+        if (params->has_minus) {
+            tal_nucleotide_reverse_complement(codes, len, search->reverse_codes + reverse_at);
+            view->codes[1] = search->reverse_codes + reverse_at;
+            reverse_at += len;
+        }
+        for (int strand = 0; strand < 2; strand++) {
+            if (!(strand == 0 ? params->has_plus : params->has_minus))
+                continue;
+            int8_t *profile = search->profiles + row * TAL_PROFILE_STRIDE;
+            tal_profile_build(params->matrix, view->codes[strand], len, profile);
+            view->profile[strand] = profile;
+            row += (len + 1) / 2 * 2;
+        }
+    }
+    return tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
+}
+
+static double seconds_since(uint64_t start_ns)
+{
+    return (double)(tal_clock_ns() - start_ns) * 1e-9;
+}
+
+tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_block_hits *out_hits)
+{
+    search->queries = queries;
+    uint64_t start = tal_clock_ns();
+    tal_status status = tal_search_prepare(search);
+    if (status == TAL_OK)
+        status = tal_search_score(search);
+    search->times.score += seconds_since(start);
+
+    start = tal_clock_ns();
+    status = tal_comm_agree(search->comm, status);
+    search->times.wait += seconds_since(start);
+    if (status != TAL_OK)
+        return status;
+    start = tal_clock_ns();
+    status = tal_search_select(search);
+    search->times.exchange += seconds_since(start);
+    if (status != TAL_OK)
+        return status;
+    start = tal_clock_ns();
+    status = tal_search_trace(search);
+    search->times.trace += seconds_since(start);
+
+    start = tal_clock_ns();
+    status = tal_comm_agree(search->comm, status);
+    search->times.wait += seconds_since(start);
+    if (status != TAL_OK)
+        return status;
+    start = tal_clock_ns();
+    status = tal_search_gather(search, out_hits);
+    search->times.exchange += seconds_since(start);
+    return status;
+}

@@ -1,0 +1,86 @@
+/* Exact search of query blocks against this rank's references: the pipeline of one block.
+ *
+ * Score every pair, keep each query's best over all ranks, trace those on the rank that holds the
+ * reference, and hand every hit to the rank that owns its query. The result does not depend on the
+ * number of ranks and threads, the instruction set, or how queries are cut into blocks.
+ */
+#ifndef TAL_SEARCH_SEARCH_H
+#define TAL_SEARCH_SEARCH_H
+
+#include "comm/comm.h"
+#include "kernels/contract.h"
+#include "par/accum.h"
+#include "par/team.h"
+#include "score/matrix.h"
+#include "score/stats.h"
+#include "search/hit.h"
+#include "seq/seqset.h"
+
+/* Counters of a search; a histogram bin for every score from 0, the last one for all above. */
+enum {
+    TAL_COUNT_PAIRS = 0,  /* query strand x reference, both not empty */
+    TAL_COUNT_CELLS,      /* query residues x reference residues of these pairs */
+    TAL_COUNT_CANDIDATES, /* pairs that passed the score and E-value cut */
+    TAL_COUNT_HITS,       /* alignments reported */
+    TAL_COUNT_RESCUE_16,  /* pairs computed again with 16 bits */
+    TAL_COUNT_RESCUE_32,  /* pairs computed again with 32 bits */
+    TAL_COUNT_QUERY_RESIDUES,
+    TAL_COUNT_ALIGNED_COLUMNS, /* of the alignments reported */
+    TAL_COUNT_HISTOGRAM,
+    TAL_HISTOGRAM_BINS = 1024,
+    TAL_COUNT_COUNT = TAL_COUNT_HISTOGRAM + TAL_HISTOGRAM_BINS,
+};
+
+typedef struct tal_search_params {
+    tal_isa isa;
+    tal_mode mode;
+    const tal_matrix *matrix;
+    tal_gaps gaps;
+    tal_stats stats;
+    double evalue;      /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
+    int32_t score_min;  /* smallest score reported; INT32_MIN: no cut */
+    uint64_t hit_limit; /* best hits kept per query; 0: all */
+    bool has_plus, has_minus; /* strands of the query to search; protein: plus */
+    uint64_t residue_count;   /* of the whole reference set */
+    uint64_t sequence_count;
+    uint64_t len_max;
+    size_t trace_bytes; /* memory of one worker's traceback */
+    /* Called by worker 0 of rank 0 now and then, with the share of the block done; may be NULL. */
+    void (*progress)(void *context, double share);
+    void *progress_context;
+} tal_search_params;
+
+/* Seconds this rank spent, since creation. */
+typedef struct tal_search_times {
+    double score, wait, trace, exchange;
+} tal_search_times;
+
+typedef struct tal_search tal_search;
+
+/* Views params->matrix and references. Not collective. */
+tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_params *params,
+                             const tal_seqset *references, tal_search **out_search);
+void tal_search_destroy(tal_search *search);
+
+/* The hits of one block whose queries this rank owns: a contiguous run of queries, rising with
+ * rank, sorted by (query, tal_hit_compare). Views, valid until the next block. */
+typedef struct tal_block_hits {
+    const tal_hit *hits;
+    size_t hit_count;
+    const uint32_t *cigars; /* runs of all hits, in hit order */
+    const char *letters;    /* letters of all hits, in hit order */
+} tal_block_hits;
+
+/* Search one block; query gids are kept in the hits. Collective; agreed status. */
+tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
+                            tal_block_hits *out_hits);
+
+/* is_hit[lid] of all references of this rank so far; valid while the search lives. */
+const bool *tal_search_is_hit(const tal_search *search);
+
+/* out_values has TAL_COUNT_COUNT entries: this rank's sums. */
+void tal_search_counts(const tal_search *search, uint64_t *out_values);
+
+tal_search_times tal_search_times_get(const tal_search *search);
+
+#endif

@@ -1,0 +1,70 @@
+/* What the phases of a block share. */
+#ifndef TAL_SEARCH_SEARCH_INTERNAL_H
+#define TAL_SEARCH_SEARCH_INTERNAL_H
+
+#include "align/ladder.h"
+#include "align/trace.h"
+#include "base/buffer.h"
+#include "search/candidates.h"
+#include "search/plan.h"
+#include "search/search.h"
+
+/* A query's profiles: one per strand searched. */
+typedef struct tal_query_view {
+    const int8_t *profile[2]; /* plus, minus; NULL when not searched */
+    const uint8_t *codes[2];
+} tal_query_view;
+
+/* One worker's own memory. */
+typedef struct tal_search_worker {
+    _Alignas(TAL_LINE_BYTES) tal_batch batch;
+    tal_ladder_scratch ladder;
+    tal_tracer *tracer;
+    tal_buffer traced;   /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
+    uint64_t *histogram; /* TAL_HISTOGRAM_BINS, of the current item */
+} tal_search_worker;
+
+struct tal_search {
+    tal_comm *comm;
+    tal_team *team;
+    tal_search_params params;
+    tal_ladder ladder;
+    const tal_seqset *references;
+    tal_lid *order; /* references, longest first, without empty ones */
+    tal_lid order_count;
+    bool *is_hit;
+    tal_search_worker *workers;
+    tal_accum *accum;
+    tal_candidates *candidates;
+    tal_search_times times;
+
+    /* The current block. */
+    const tal_seqset *queries;
+    tal_query_view *views;
+    tal_lid view_capacity;
+    int8_t *profiles;
+    uint8_t *reverse_codes;
+    size_t profile_capacity; /* rows */
+    uint64_t *query_hits;    /* hits of each query over all ranks, after selection */
+    tal_buffer received;     /* encoded hits of the queries this rank owns */
+    tal_buffer cigars, letters;
+    tal_hit *hits;
+    size_t hit_capacity;
+};
+
+/* Profiles of all queries and strands. */
+tal_status tal_search_prepare(tal_search *search);
+
+/* Score all pairs; candidates hold this rank's best of each query. */
+tal_status tal_search_score(tal_search *search);
+
+/* Cut candidates to each query's best over all ranks; fills query_hits. Collective; agreed. */
+tal_status tal_search_select(tal_search *search);
+
+/* Trace this rank's remaining candidates into the workers' buffers. */
+tal_status tal_search_trace(tal_search *search);
+
+/* Move traced hits to the owners of their queries and sort them. Collective; agreed. */
+tal_status tal_search_gather(tal_search *search, tal_block_hits *out_hits);
+
+#endif

@@ -1,0 +1,151 @@
+/* Selection: each query's k best over all ranks.
+ *
+ * Queries of the block are owned by ranks in contiguous runs. Every rank sends the keys of its (at
+ * most k) candidates to the owners; an owner finds the k-th best key of each of its queries; one
+ * MAX over ranks tells everybody all k-th keys (0 where a rank does not own the query), and each
+ * rank drops what lies behind. Only keys travel, at most ranks x k per query.
+ */
+#include "search/search_internal.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A candidate's place in its query's order, as two numbers: smaller is better. */
+typedef struct key {
+    uint64_t query;  /* in the block */
+    uint64_t score;  /* inverted and shifted: rising where the score falls */
+    uint64_t target; /* gid * 2 + strand */
+} key;
+
+static key key_of(tal_lid query, const tal_candidate *candidate)
+{
+    return (key){
+        .query = query,
+        .score = (uint64_t)((int64_t)INT32_MAX - candidate->score),
+        .target = candidate->gid * 2 + candidate->is_reverse,
+    };
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const key *a = left;
+    const key *b = right;
+    if (a->query != b->query)
+        return a->query < b->query ? -1 : 1;
+    if (a->score != b->score)
+        return a->score < b->score ? -1 : 1;
+    return (a->target > b->target) - (a->target < b->target);
+}
+
+/* The first query that rank `rank` owns. */
+static tal_lid owner_begin(tal_lid query_count, int rank, int size)
+{
+    return (tal_lid)((uint64_t)query_count * (uint64_t)rank / (uint64_t)size);
+}
+
+/* This rank's keys in query order, and where each owner's begin (in bytes). */
+static tal_status pack_keys(const tal_search *search, tal_buffer *keys, uint64_t *send_begin)
+{
+    tal_lid query_count = tal_seqset_count(search->queries);
+    int size = tal_comm_size(search->comm);
+    for (int rank = 0; rank < size; rank++) {
+        send_begin[rank] = keys->bytes;
+        tal_lid end = owner_begin(query_count, rank + 1, size);
+        for (tal_lid query = owner_begin(query_count, rank, size); query < end; query++) {
+            size_t count;
+            const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+            for (size_t i = 0; i < count; i++) {
+                key packed = key_of(query, &list[i]);
+                tal_status status = tal_buffer_append(keys, &packed, sizeof(packed));
+                if (status != TAL_OK)
+                    return status;
+            }
+        }
+    }
+    send_begin[size] = keys->bytes;
+    return TAL_OK;
+}
+
+/* The k-th best key of every query that has more than k; `cuts` has two numbers per query and was
+ * all zero: score + 1 and target of the last key kept, so that 0 means "keep all". */
+static void find_cuts(key *keys, size_t count, uint64_t limit, uint64_t *cuts)
+{
+    if (count > 1)
+        qsort(keys, count, sizeof(*keys), compare_keys);
+    size_t begin = 0;
+    while (begin < count) {
+        size_t end = begin;
+        while (end < count && keys[end].query == keys[begin].query)
+            end++;
+        if (end - begin > limit) {
+            const key *last = &keys[begin + limit - 1];
+            cuts[2 * last->query] = last->score + 1;
+            cuts[2 * last->query + 1] = last->target;
+        }
+        begin = end;
+    }
+}
+
+static void apply_cut(tal_search *search, tal_lid query, uint64_t score, uint64_t target)
+{
+    size_t count;
+    const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+    key last = {.query = query, .score = score, .target = target};
+    while (count > 0) {
+        key own = key_of(query, &list[count - 1]);
+        if (compare_keys(&own, &last) <= 0)
+            break;
+        count--;
+    }
+    tal_candidates_cut(search->candidates, query, count);
+}
+
+static tal_status select_over_ranks(tal_search *search)
+{
+    tal_lid query_count = tal_seqset_count(search->queries);
+    size_t size = (size_t)tal_comm_size(search->comm);
+    tal_buffer keys = {0};
+    tal_buffer owned = {0};
+    uint64_t *cuts = tal_alloc_zero((size_t)query_count * 2 * sizeof(*cuts));
+    uint64_t *send_begin = tal_alloc_array(size + 1, sizeof(*send_begin));
+    tal_status status = cuts == NULL || send_begin == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (status == TAL_OK)
+        status = pack_keys(search, &keys, send_begin);
+    status = tal_comm_agree(search->comm, status);
+    if (status != TAL_OK)
+        goto done;
+    status = tal_comm_exchange(search->comm, keys.data, send_begin, &owned, NULL);
+    if (status != TAL_OK)
+        goto done;
+    find_cuts((key *)(void *)owned.data, owned.bytes / sizeof(key), search->params.hit_limit, cuts);
+    tal_comm_max_u64(search->comm, cuts, (size_t)query_count * 2);
+    for (tal_lid query = 0; query < query_count; query++)
+        if (cuts[2 * (size_t)query] > 0)
+            apply_cut(search, query, cuts[2 * (size_t)query] - 1, cuts[2 * (size_t)query + 1]);
+done:
+    tal_free(send_begin);
+    tal_free(cuts);
+    tal_buffer_deinit(&owned);
+    tal_buffer_deinit(&keys);
+    return status;
+}
+
+tal_status tal_search_select(tal_search *search)
+{
+    tal_lid query_count = tal_seqset_count(search->queries);
+    if (search->params.hit_limit > 0 && tal_comm_size(search->comm) > 1) {
+        tal_status status = select_over_ranks(search);
+        if (status != TAL_OK)
+            return status;
+    }
+    for (tal_lid query = 0; query < query_count; query++) {
+        size_t count;
+        (void)tal_candidates_view(search->candidates, query, &count);
+        search->query_hits[query] = count;
+    }
+    tal_comm_sum_u64(search->comm, search->query_hits, query_count);
+    return TAL_OK;
+}

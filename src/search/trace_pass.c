@@ -1,0 +1,166 @@
+/* The trace pass: alignments of the selected candidates, on the rank that holds the reference.
+ *
+ * Costliest first, one candidate an item. A hit is encoded into its worker's buffer as it travels:
+ * tal_hit, CIGAR runs, reference letters, padded to 8 bytes.
+ */
+#include "search/search_internal.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct trace_task {
+    uint64_t cells;
+    tal_lid query;
+    size_t entry; /* in the query's list */
+} trace_task;
+
+typedef struct trace_pass {
+    tal_search *search;
+    trace_task *tasks;
+} trace_pass;
+
+static int compare_tasks(const void *left, const void *right)
+{
+    const trace_task *a = left;
+    const trace_task *b = right;
+    return (a->cells < b->cells) - (a->cells > b->cells);
+}
+
+/* Append the reference letters at mismatches and deletions; `out_bytes` of them. */
+static tal_status append_letters(tal_buffer *buffer, tal_alphabet alphabet,
+                                 const tal_alignment *alignment, const uint8_t *ref,
+                                 uint32_t *out_bytes)
+{
+    const char *letters = tal_alphabet_letters(alphabet);
+    tal_status status = tal_buffer_reserve(buffer, (size_t)alignment->column_count);
+    if (status != TAL_OK)
+        return status;
+    uint8_t *cursor = buffer->data + buffer->bytes;
+    const uint8_t *residue = ref + alignment->ref_begin;
+    for (size_t run = 0; run < alignment->cigar_count; run++) {
+        uint32_t len = alignment->cigar[run] >> 4;
+        uint32_t operation = alignment->cigar[run] & 15;
+        if (operation == TAL_CIGAR_INSERTION)
+            continue;
+        if (operation != TAL_CIGAR_EQUAL)
+            for (uint32_t i = 0; i < len; i++)
+                *cursor++ = (uint8_t)letters[residue[i]];
+        residue += len;
+    }
+    *out_bytes = (uint32_t)(cursor - (buffer->data + buffer->bytes));
+    buffer->bytes += *out_bytes;
+    return TAL_OK;
+}
+
+static tal_hit make_hit(const tal_search *search, tal_lid query, const tal_candidate *candidate,
+                        const tal_alignment *alignment)
+{
+    const tal_search_params *params = &search->params;
+    int32_t query_len = tal_seqset_len(search->queries, query);
+    int32_t ref_len = tal_seqset_len(search->references, candidate->lid);
+    tal_search_space space = {query_len, params->residue_count, params->sequence_count};
+    bool is_reverse = candidate->is_reverse != 0;
+    return (tal_hit){
+        .query = tal_seqset_gid(search->queries, query),
+        .reference = candidate->gid,
+        .evalue = tal_stats_evalue(&params->stats, &space, candidate->score, ref_len),
+        .bits = tal_stats_bits(&params->stats, candidate->score),
+        .score = candidate->score,
+        .query_begin = is_reverse ? query_len - alignment->query_end : alignment->query_begin,
+        .query_end = is_reverse ? query_len - alignment->query_begin : alignment->query_end,
+        .ref_begin = alignment->ref_begin,
+        .ref_end = alignment->ref_end,
+        .column_count = alignment->column_count,
+        .identity_count = alignment->identity_count,
+        .mismatch_count = alignment->mismatch_count,
+        .positive_count = alignment->positive_count,
+        .gap_open_count = alignment->gap_open_count,
+        .gap_column_count = alignment->gap_column_count,
+        .is_reverse = candidate->is_reverse,
+        .cigar_count = (uint32_t)alignment->cigar_count,
+    };
+}
+
+static tal_status encode(const tal_search *search, tal_buffer *buffer, tal_hit *hit,
+                         const tal_alignment *alignment, const uint8_t *ref)
+{
+    size_t hit_at = buffer->bytes;
+    tal_status status = tal_buffer_append(buffer, hit, sizeof(*hit));
+    if (status == TAL_OK)
+        status = tal_buffer_append(buffer, alignment->cigar,
+                                   alignment->cigar_count * sizeof(*alignment->cigar));
+    if (status == TAL_OK)
+        status = append_letters(buffer, tal_seqset_alphabet(search->references), alignment, ref,
+                                &hit->letter_bytes);
+    static const uint8_t zeros[8];
+    if (status == TAL_OK)
+        status = tal_buffer_append(buffer, zeros, (8 - buffer->bytes % 8) % 8);
+    if (status == TAL_OK)
+        memcpy(buffer->data + hit_at, hit, sizeof(*hit)); /* Now with letter_bytes. */
+    return status;
+}
+
+static tal_status trace_item(void *context, int worker, size_t idx)
+{
+    trace_pass *pass = context;
+    tal_search *search = pass->search;
+    const trace_task *task = &pass->tasks[idx];
+    size_t count;
+    const tal_candidate *candidate =
+        &tal_candidates_view(search->candidates, task->query, &count)[task->entry];
+    const tal_query_view *view = &search->views[task->query];
+    tal_trace_job job = {
+        .profile = view->profile[candidate->is_reverse],
+        .query = view->codes[candidate->is_reverse],
+        .query_len = tal_seqset_len(search->queries, task->query),
+        .ref = tal_seqset_residues(search->references, candidate->lid),
+        .ref_len = tal_seqset_len(search->references, candidate->lid),
+        .mode = search->params.mode,
+        .gaps = search->params.gaps,
+        .score = candidate->score,
+    };
+    tal_alignment alignment;
+    tal_search_worker *own = &search->workers[worker];
+    tal_status status = tal_trace(own->tracer, &job, &alignment);
+    if (status != TAL_OK)
+        return status;
+    tal_hit hit = make_hit(search, task->query, candidate, &alignment);
+    tal_accum_add(search->accum, worker, TAL_COUNT_HITS, 1);
+    tal_accum_add(search->accum, worker, TAL_COUNT_ALIGNED_COLUMNS,
+                  (uint64_t)alignment.column_count);
+    return encode(search, &own->traced, &hit, &alignment, job.ref);
+}
+
+tal_status tal_search_trace(tal_search *search)
+{
+    tal_lid query_count = tal_seqset_count(search->queries);
+    for (int i = 0; i < tal_team_size(search->team); i++)
+        tal_buffer_reset(&search->workers[i].traced);
+    size_t task_count = 0;
+    for (tal_lid query = 0; query < query_count; query++) {
+        size_t count;
+        (void)tal_candidates_view(search->candidates, query, &count);
+        task_count += count;
+    }
+    trace_pass pass = {.search = search, .tasks = tal_alloc_array(task_count, sizeof(*pass.tasks))};
+    if (pass.tasks == NULL)
+        return TAL_ERR_MEMORY;
+    size_t at = 0;
+    for (tal_lid query = 0; query < query_count; query++) {
+        size_t count;
+        const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+        uint64_t query_len = (uint64_t)tal_seqset_len(search->queries, query);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t ref_len = (uint64_t)tal_seqset_len(search->references, list[i].lid);
+            pass.tasks[at++] = (trace_task){query_len * ref_len, query, i};
+            search->is_hit[list[i].lid] = true;
+        }
+    }
+    if (task_count > 1)
+        qsort(pass.tasks, task_count, sizeof(*pass.tasks), compare_tasks);
+    tal_status status = tal_team_for(search->team, task_count, trace_item, &pass);
+    tal_free(pass.tasks);
+    return status;
+}
