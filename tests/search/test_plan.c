@@ -1,0 +1,135 @@
+/* Plans: order by length, splits, items that cover every pair once. */
+#include "harness.h"
+
+#include "base/alloc.h"
+#include "kernels/contract.h"
+#include "search/plan.h"
+
+#include <string.h>
+
+const char test_suite_name[] = "search/plan";
+
+static tal_seqset *sample_set(tal_lid count, int64_t len_max)
+{
+    tal_seqset *set = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &set), TAL_OK);
+    uint8_t *codes = tal_alloc_zero((size_t)len_max + 1);
+    for (tal_lid i = 0; i < count; i++) {
+        size_t len = (size_t)test_random_in(0, len_max);
+        CU_ASSERT_EQUAL_FATAL(tal_seqset_append(set, i, codes, len, "x", 1), TAL_OK);
+    }
+    tal_free(codes);
+    return set;
+}
+
+static void order_is_falling_in_length_stable_and_without_empty_ones(void)
+{
+    tal_seqset *set = sample_set(3000, 200);
+    CU_ASSERT_EQUAL_FATAL(tal_seqset_append(set, 3000, (uint8_t[70000]){0}, 70000, "", 0), TAL_OK);
+    tal_lid *order = NULL;
+    tal_lid count = 0;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_order(set, &order, &count), TAL_OK);
+    tal_lid empty = 0;
+    for (tal_lid lid = 0; lid < tal_seqset_count(set); lid++)
+        empty += tal_seqset_len(set, lid) == 0;
+    CU_ASSERT_EQUAL(count + empty, tal_seqset_count(set));
+    CU_ASSERT_EQUAL(order[0], 3000);
+    for (tal_lid i = 1; i < count; i++) {
+        int32_t before = tal_seqset_len(set, order[i - 1]);
+        int32_t len = tal_seqset_len(set, order[i]);
+        CU_ASSERT(len > 0 && (before > len || (before == len && order[i - 1] < order[i])));
+    }
+    tal_free(order);
+    tal_seqset_destroy(set);
+}
+
+static void order_of_an_empty_set_is_empty(void)
+{
+    tal_seqset *set = sample_set(0, 1);
+    tal_lid *order = NULL;
+    tal_lid count = 7;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_order(set, &order, &count), TAL_OK);
+    CU_ASSERT_EQUAL(count, 0);
+    tal_free(order);
+    tal_seqset_destroy(set);
+}
+
+static void split_covers_everything_in_order_and_about_evenly(void)
+{
+    uint64_t cost[1000];
+    uint64_t total = 0;
+    for (int i = 0; i < 1000; i++)
+        total += cost[i] = (uint64_t)test_random_in(0, 100);
+    for (size_t parts = 1; parts <= 1500; parts = parts * 2 + 1) {
+        size_t begin[1501];
+        tal_plan_split(cost, 1000, parts, begin);
+        CU_ASSERT_EQUAL(begin[0], 0);
+        CU_ASSERT_EQUAL(begin[parts], 1000);
+        for (size_t part = 0; part < parts; part++) {
+            uint64_t sum = 0;
+            CU_ASSERT(begin[part] <= begin[part + 1]);
+            for (size_t i = begin[part]; i < begin[part + 1]; i++)
+                sum += cost[i];
+            CU_ASSERT(sum <= total / parts + 201);
+        }
+    }
+}
+
+static void split_of_nothing_gives_all_to_one_part(void)
+{
+    uint64_t cost[5] = {0};
+    size_t begin[4];
+    tal_plan_split(cost, 5, 3, begin);
+    CU_ASSERT_EQUAL(begin[0], 0);
+    CU_ASSERT_EQUAL(begin[3], 5);
+    tal_plan_split(cost, 0, 3, begin);
+    CU_ASSERT_EQUAL(begin[3], 0);
+}
+
+/* Every (query, batch) is in exactly one item. */
+static void expect_cover(tal_seqset *queries, tal_seqset *references, int worker_count)
+{
+    tal_lid *order = NULL;
+    tal_lid order_count = 0;
+    tal_item *items = NULL;
+    size_t item_count = 0;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_order(references, &order, &order_count), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        tal_plan_items(queries, references, order, order_count, worker_count, &items, &item_count),
+        TAL_OK);
+    tal_lid batches = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
+    tal_lid query_count = tal_seqset_count(queries);
+    uint8_t *seen = tal_alloc_zero((size_t)batches * query_count);
+    for (size_t i = 0; i < item_count; i++) {
+        CU_ASSERT(items[i].batch < batches && items[i].query_end <= query_count);
+        for (tal_lid query = items[i].query_begin; query < items[i].query_end; query++)
+            seen[(size_t)items[i].batch * query_count + query]++;
+    }
+    for (size_t i = 0; i < (size_t)batches * query_count; i++)
+        CU_ASSERT_EQUAL(seen[i], 1);
+    tal_free(seen);
+    tal_free(items);
+    tal_free(order);
+}
+
+static void items_cover_every_pair_once(void)
+{
+    const tal_lid counts[] = {0, 1, 63, 64, 65, 500};
+    for (size_t q = 0; q < 6; q++)
+        for (size_t r = 0; r < 6; r++) {
+            tal_seqset *queries = sample_set(counts[q], 4000);
+            tal_seqset *references = sample_set(counts[r], 4000);
+            expect_cover(queries, references, 1 + (int)q);
+            tal_seqset_destroy(queries);
+            tal_seqset_destroy(references);
+        }
+}
+
+const test_case test_cases[] = {
+    TEST_CASE(order_is_falling_in_length_stable_and_without_empty_ones),
+    TEST_CASE(order_of_an_empty_set_is_empty),
+    TEST_CASE(split_covers_everything_in_order_and_about_evenly),
+    TEST_CASE(split_of_nothing_gives_all_to_one_part),
+    TEST_CASE(items_cover_every_pair_once),
+    {0},
+};
