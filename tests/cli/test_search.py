@@ -1,0 +1,304 @@
+"""talaria search from the command line: one answer for every layout, strands, cuts, inputs."""
+import gzip
+import os
+import random
+import subprocess
+import unittest
+
+import cli
+
+AMINO = "ARNDCQEGHILKMFPSTWYV"
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+
+
+def fasta(records):
+    return "".join(f">{name}\n{letters}\n" for name, letters in records)
+
+
+def mutate(rng, letters, alphabet, rate):
+    out = []
+    for letter in letters:
+        kind = rng.random()
+        if kind < rate:
+            out.append(rng.choice(alphabet))
+        elif kind < rate * 1.1:
+            continue
+        else:
+            out.append(letter)
+    return "".join(out)
+
+
+def families(seed, count, members, alphabet, length=120):
+    """Records in families, with exact copies (ties) and unrelated ones."""
+    rng = random.Random(seed)
+    records = []
+    for family in range(count):
+        root = "".join(rng.choice(alphabet) for _ in range(rng.randrange(length // 2, length * 2)))
+        for member in range(members):
+            rate = [0.0, 0.0, 0.2, 0.5][member % 4]
+            records.append((f"f{family}m{member}", mutate(rng, root, alphabet, rate)))
+    rng.shuffle(records)
+    return records
+
+
+class Search(cli.Case):
+    def search(self, queries, references, *options, name="out", **run):
+        result = self.path(f"{name}.h5")
+        self.run_ok("search", queries, references, "-o", result, "--force", "--quiet", *options,
+                    **run)
+        return result
+
+    def export(self, result, *options, name="out.txt"):
+        path = self.path(name)
+        self.run_ok("export", result, *options, "-o", path, "--force", "--quiet")
+        return path
+
+    def table(self, result, columns):
+        path = self.export(result, "--format", "tsv", "--columns", columns)
+        with open(path, encoding="utf-8") as file:
+            return [line.rstrip("\n").split("\t") for line in file][1:]
+
+    def test_one_answer_for_ranks_threads_and_instruction_sets(self):
+        records = families(1, 12, 8, AMINO)
+        references = self.file("refs.fa", fasta(records))
+        queries = self.file("queries.fa", fasta(records[::5]))
+        for options in (["--max-hits", "3"], ["--evalue", "10", "--max-hits", "0"]):
+            seen = {}
+            for ranks in (1, 2, 3, 4):
+                for threads in (1, 2):
+                    for isa in ("scalar", "sse41", "avx2", "avx512vbmi"):
+                        if isa not in LEVELS or (ranks > 2 and isa not in ("scalar", LEVELS[-1])):
+                            continue
+                        result = self.search(queries, references, *options, "--threads", threads,
+                                             "--isa", isa, ranks=ranks)
+                        digest = cli.sha256(self.export(result, "--format", "json"))
+                        seen.setdefault(digest, []).append((ranks, threads, isa))
+            self.assertEqual(len(seen), 1, seen)
+
+    def test_limit_in_the_middle_of_ties_keeps_the_first_references(self):
+        copies = [(f"copy{i}", "MKVLATWWCHGE" * 4) for i in range(20)]
+        references = self.file("refs.fa", fasta(copies))
+        queries = self.file("q.fa", fasta(copies[:1]))
+        for ranks in (1, 3):
+            result = self.search(queries, references, "--max-hits", "7", ranks=ranks)
+            rows = self.table(result, "reference")
+            self.assertEqual(rows, [[f"copy{i}"] for i in range(7)])
+
+    def test_scores_of_all_pairs_equal_parasail(self):
+        if not cli.ORACLE:
+            self.skipTest("libparasail was not found when this was built")
+        for kind, alphabet, gaps in (("protein", AMINO, ("11", "1")), ("nucleotide", "ACGT",
+                                                                       ("5", "2"))):
+            records = families(2, 15, 6, alphabet, length=300)
+            references = self.file("refs.fa", fasta(records))
+            queries = self.file("queries.fa", fasta(records[::4]))
+            result = self.search(queries, references, "--min-score", "1", "--max-hits", "0",
+                                 "--type", kind, ranks=2)
+            table = self.export(result, "--format", "tsv", "--columns",
+                                "query_index,reference_index,strand,score")
+            done = subprocess.run([cli.ORACLE, kind, *gaps, queries, references, table],
+                                  stdout=subprocess.PIPE, env=cli.environment(), check=False)
+            self.assertEqual(done.returncode, 0, done.stdout.decode())
+
+    def test_both_strands_are_found_and_named(self):
+        rng = random.Random(3)
+        gene = "".join(rng.choice("ACGT") for _ in range(300))
+        reverse = gene.translate(COMPLEMENT)[::-1]
+        references = self.file("refs.fa", fasta([("plus", gene), ("minus", reverse)]))
+        queries = self.file("q.fa", fasta([("q", gene[50:250])]))
+        result = self.search(queries, references)
+        rows = self.table(result, "reference,strand,query_begin,query_end,ref_begin,ref_end,cigar")
+        self.assertEqual(sorted(rows), [["minus", "-", "1", "200", "51", "250", "200="],
+                                        ["plus", "+", "1", "200", "51", "250", "200="]])
+        m8 = self.export(result, "--format", "m8")
+        with open(m8, encoding="utf-8") as file:
+            spans = {line.split("\t")[1]: line.split("\t")[6:10] for line in file}
+        self.assertEqual(spans, {"plus": ["1", "200", "51", "250"],
+                                 "minus": ["1", "200", "250", "51"]})
+        for strand, name in (("plus", "plus"), ("minus", "minus")):
+            result = self.search(queries, references, "--strand", strand)
+            self.assertEqual(self.table(result, "reference"), [[name]])
+
+    def test_plain_gzip_zstd_standard_input_and_several_files_give_the_same(self):
+        records = families(4, 6, 6, AMINO)
+        text = fasta(records).encode()
+        queries = self.file("q.fa", fasta(records[:6]))
+        plain = self.file("refs.fa", text)
+        packed = self.file("refs.fa.gz", gzip.compress(text))
+        parts = [self.file(f"part{i}.fa", fasta(records[i * 9:(i + 1) * 9])) for i in range(4)]
+        want = cli.sha256(self.export(self.search(queries, plain), "--format", "m8"))
+        inputs = [[packed], parts]
+        zst = self.path("refs.fa.zst")
+        if subprocess.run(["zstd", "-q", plain, "-o", zst], check=False,
+                          stderr=subprocess.DEVNULL).returncode == 0:
+            inputs.append([zst])
+        for ranks in (1, 3):
+            for references in inputs:
+                result = self.search(queries, *references, ranks=ranks)
+                digest = cli.sha256(self.export(result, "--format", "m8"))
+                self.assertEqual(digest, want, references)
+            result = self.search(queries, "-", ranks=ranks, stdin=text)
+            self.assertEqual(cli.sha256(self.export(result, "--format", "m8")), want)
+
+    def test_global_and_semiglobal_scores(self):
+        references = self.file("r.fa", fasta([("r", "AAAWWWWCCCC"), ("s", "WWWW")]))
+        queries = self.file("q.fa", fasta([("q", "WWWW")]))
+        result = self.search(queries, references, "--align", "semiglobal", "--min-score", "-50",
+                             "--type", "protein")
+        self.assertEqual(self.table(result, "reference,score,cigar,ref_begin,ref_end"),
+                         [["r", "44", "4=", "4", "7"], ["s", "44", "4=", "1", "4"]])
+        result = self.search(queries, references, "--align", "global", "--min-score", "-50",
+                             "--type", "protein")
+        self.assertEqual(self.table(result, "reference,score,cigar"),
+                         [["s", "44", "4="], ["r", "15", "3D4=4D"]])
+
+    def test_empty_records_and_odd_letters_are_searched(self):
+        odd = "MKVLBZXJUO*ATWWCHGEMKVLATWWCHGE"
+        references = self.file("r.fa", f">empty\n>odd >with 'quotes' \xe9\n{odd.lower()}\r\n>last\n")
+        queries = self.file("q.fa", f">none\n\n>q\n{odd}")
+        result = self.search(queries, references, "--type", "protein")
+        rows = self.table(result, "query,reference,identities,reference_header")
+        self.assertEqual(len(rows), 1)
+        self.assertEqual(rows[0][:3], ["q", "odd", str(len(odd))])
+
+    def test_raw_score_threshold_allows_scoring_without_statistics(self):
+        records = families(5, 3, 4, AMINO)
+        references = self.file("refs.fa", fasta(records))
+        queries = self.file("q.fa", fasta(records[:2]))
+        result = self.search(queries, references, "--gap-open", "3", "--gap-extend", "3",
+                             "--min-score", "60")
+        self.assertTrue(self.table(result, "score"))
+        self.expect_error(78, ["BLOSUM62", "11"], "search", queries, references, "-o",
+                          self.path("x.h5"), "--gap-open", "3", "--gap-extend", "3")
+
+    def test_summary_is_printed_and_quiet_is_silent(self):
+        records = families(6, 2, 4, AMINO)
+        references = self.file("refs.fa", fasta(records))
+        out = self.path("o.h5")
+        loud = self.run_ok("search", references, references, "-o", out)
+        for word in ("pairs", "cells", "hits", "result:"):
+            self.assertIn(word, loud.err)
+        quiet = self.run_ok("search", references, references, "-o", out, "--force", "--quiet")
+        self.assertEqual(quiet.out + quiet.err, "")
+
+
+class BadInput(cli.Case):
+    """Each failure: one message that names what is wrong, its exit code on any number of ranks,
+    and nothing under the final name."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.file("good.fa", ">a\nMKVLATWWCHGE\n>b\nMKVLATWWCHGD\n")
+        self.out = self.path("out.h5")
+
+    def expect(self, code, fragments, *arguments):
+        for ranks in (1, 3):
+            self.expect_error(code, fragments, "search", *arguments, "-o", self.out, ranks=ranks)
+            self.assertEqual([name for name in os.listdir(self.folder) if "h5" in name], [])
+
+    def test_missing_file(self):
+        self.expect(66, ["none.fa", "No such file"], self.good, self.path("none.fa"))
+        self.expect(66, ["none.fa", "No such file"], self.path("none.fa"), self.good)
+
+    def test_directory(self):
+        self.expect(66, [self.folder, "directory"], self.good, self.folder)
+
+    def test_empty_file(self):
+        empty = self.file("empty.fa", "")
+        self.expect(65, ["empty.fa", "empty"], self.good, empty)
+        self.expect(65, ["empty.fa", "empty"], empty, self.good)
+
+    def test_not_fasta(self):
+        self.expect(65, ["text.txt", "FASTA"], self.good, self.file("text.txt", "hello\nworld\n"))
+
+    def test_binary_junk(self):
+        junk = self.file("junk.fa", random.Random(7).randbytes(5000))
+        self.expect(65, ["junk.fa"], self.good, junk)
+        inside = self.file("inside.fa", b">a\nMKV\n>b\nMK\x00\x01\xffV\n")
+        self.expect(65, ["inside.fa", "'b'"], self.good, inside)
+
+    def test_truncated_gzip_and_zstd(self):
+        text = fasta(families(8, 20, 10, AMINO)).encode()
+        packed = gzip.compress(text)
+        self.expect(65, ["cut.gz", "truncated"], self.good, self.file("cut.gz", packed[:-1000]))
+        plain = self.file("refs.fa", text)
+        done = subprocess.run(["zstd", "-qc", plain], stdout=subprocess.PIPE, check=False) \
+            if cli.shutil.which("zstd") else None
+        if done is not None:
+            cut = self.file("cut.zst", done.stdout[:-1000])
+            self.expect(65, ["cut.zst", "truncated"], self.good, cut)
+
+    def test_protein_given_as_nucleotide(self):
+        self.expect(65, ["good.fa", "'a'", "nucleotide"], self.good, self.good, "--type",
+                    "nucleotide")
+
+    def test_alphabets_differ(self):
+        dna = self.file("dna.fa", ">d\n" + "ACGTACGGTA" * 20 + "\n")
+        self.expect(65, ["protein", "nucleotide"], self.good, dna)
+
+    def test_matrix_with_a_missing_row(self):
+        letters = AMINO
+        rows = "".join(f"{a} " + " ".join("5" if a == b else "-4" for b in letters) + "\n"
+                       for a in letters if a != "W")
+        matrix = self.file("bad.mat", "   " + "  ".join(letters) + "\n" + rows)
+        self.expect(65, ["bad.mat", "'W'"], self.good, self.good, "--matrix", matrix,
+                    "--min-score", "5")
+
+    def test_unwritable_output(self):
+        for ranks in (1, 3):
+            self.expect_error(73, ["/none/out.h5"], "search", self.good, self.good, "-o",
+                              self.path("none/out.h5"), ranks=ranks)
+            self.expect_error(73, ["directory"], "search", self.good, self.good, "-o", self.folder,
+                              ranks=ranks)
+
+    def test_output_that_exists_is_kept_unless_forced(self):
+        self.file("out.h5", "precious")
+        for ranks in (1, 3):
+            self.expect_error(73, ["out.h5", "--force"], "search", self.good, self.good, "-o",
+                              self.out, ranks=ranks)
+            with open(self.out, encoding="utf-8") as file:
+                self.assertEqual(file.read(), "precious")
+        self.run_ok("search", self.good, self.good, "-o", self.out, "--force")
+        self.assertGreater(os.path.getsize(self.out), 100)
+
+    def test_usage(self):
+        self.expect(64, ["--evalu", "--evalue"], self.good, self.good, "--evalu", "3")
+        self.expect(64, ["gap-open"], self.good, self.good, "--gap-open", "-5")
+        self.expect(64, ["gap-open"], self.good, self.good, "--gap-open", "many")
+        self.expect(64, ["global"], self.good, self.good, "--align", "global")
+        self.expect(64, ["standard input"], "-", "-")
+
+    def test_no_queries(self):
+        self.expect(65, ["comments.fa"], self.file("comments.fa", "\n\n"), self.good)
+
+    def test_full_disk(self):
+        mount = self.path("small")
+        os.mkdir(mount)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", mount], check=False,
+                          stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("cannot mount a small file system")
+        self.addCleanup(subprocess.run, ["umount", mount], check=False)
+        records = families(9, 40, 20, AMINO)
+        references = self.file("refs.fa", fasta(records))
+        for ranks in (1, 3):
+            result = cli.talaria("search", references, references, "--max-hits", "0", "-o",
+                                 os.path.join(mount, "out.h5"), ranks=ranks)
+            self.assertEqual(result.code, 74, result.err)
+            self.assertEqual(len(result.error_lines()), 1, result.err)
+            self.assertIn("out.h5", result.error_lines()[0])
+            self.assertEqual(os.listdir(mount), [])
+
+
+def isa_levels():
+    """The instruction-set levels of this machine, by asking for each."""
+    levels = []
+    for isa in ("scalar", "sse41", "avx2", "avx512vbmi"):
+        if cli.talaria("info", "--isa", isa).code == 0:
+            levels.append(isa)
+    return levels
+
+
+LEVELS = isa_levels()
+
+if __name__ == "__main__":
+    cli.main()
