@@ -19,14 +19,23 @@
  *   H(i,j) = max(H(i-1,j-1) + S(i,j), E(i,j), F(i,j))           local: and 0
  * so an insertion may stand beside a deletion.
  *
- * Saturation is a result: bit `lane` of the returned mask says that this lane's score may have
- * passed the limit of the width and must be computed wider. A lane that is not flagged is exact.
+ * Borders: H(0,0) = 0; E(i,0) and F(0,j) do not exist (minus infinity). Local: H(i,0) = H(0,j) = 0.
+ * Global: H(i,0) = -(open + i * extend), H(0,j) = -(open + j * extend). Semi-global: H(i,0) as
+ * global, H(0,j) = 0. The score of a lane is the largest H (local), H(query_len, lane_len)
+ * (global), or the largest H(query_len, j) with 0 <= j <= lane_len (semi-global).
+ *
+ * All widths need gap_open, gap_extend >= 0 and 1 <= gap_open + gap_extend <= TAL_KERNEL_GAP_MAX.
+ *
+ * Saturation is a result: bit `lane` of the returned mask says that a cell of this lane has passed
+ * the limit of the width, so that the lane must be computed wider. A lane that is not flagged is
+ * exact; lanes from lane_count on are never flagged. All kernels of a width flag the same lanes.
  *    8 bit: local only; 0 is kept as -128, so that saturation is the floor of local alignment;
  *           scores up to 254 are exact, more is flagged. Needs gap_open + gap_extend <= 127.
- *   16 bit: local: 0 is kept as -32768, scores up to 65534 are exact. Global and semi-global:
- * values are kept as they are, scores up to 32766 are exact, and the caller guarantees that no cell
- * of the matrix falls below -32000 + 127 - (gap_open + gap_extend). Needs gap_open + gap_extend <=
- * 32767. 32 bit: all; never flags; the caller keeps every value within +-2^30.
+ *   16 bit: local: 0 is kept as -32768, scores up to 65534 are exact, more is flagged.
+ *           Global and semi-global: values are kept as they are; lanes with a cell above 32766 are
+ *           flagged. The caller guarantees that no H of a lane's own cells, borders included, falls
+ *           below -32768 + 127 + gap_open + gap_extend.
+ *   32 bit: all; never flags; the caller keeps every H within +-2^30.
  */
 #ifndef TAL_KERNELS_CONTRACT_H
 #define TAL_KERNELS_CONTRACT_H
@@ -39,6 +48,7 @@ enum {
     TAL_BATCH_LANES = 64,
     TAL_BATCH_COLUMN_STEP = 4,
     TAL_PROFILE_STRIDE = 32,
+    TAL_KERNEL_GAP_MAX = 32767, /* 16-bit lanes must hold the cost of a gap of one */
 };
 
 /* Alignment modes. Semi-global: the whole query, anywhere in the reference (gaps before and after
@@ -48,10 +58,10 @@ typedef enum tal_mode { TAL_LOCAL = 0, TAL_GLOBAL, TAL_SEMIGLOBAL, TAL_MODE_COUN
 typedef enum tal_width { TAL_WIDTH_8 = 0, TAL_WIDTH_16, TAL_WIDTH_32, TAL_WIDTH_COUNT } tal_width;
 
 typedef struct tal_score_job {
-    const int8_t *profile;   /* query_len rows, aligned to 64 bytes */
+    const int8_t *profile;   /* query_len rows, aligned to 32 bytes */
     int32_t query_len;       /* >= 1 */
     const uint8_t *letters;  /* aligned to 64 bytes */
-    const int32_t *lane_len; /* 64 lengths, falling */
+    const int32_t *lane_len; /* 64 lengths >= 0, falling */
     int32_t lane_count;      /* 1..64 */
     int32_t gap_open;
     int32_t gap_extend;
@@ -59,7 +69,8 @@ typedef struct tal_score_job {
     int32_t *scores; /* out: 64 entries; lanes from lane_count on are undefined */
 } tal_score_job;
 
-/* Score every lane of the batch; returns the mask of saturated lanes (undefined scores). */
+/* Score every lane of the batch; returns the mask of saturated lanes, whose scores are undefined.
+ */
 typedef uint64_t (*tal_score_function)(const tal_score_job *job);
 
 #endif
