@@ -28,9 +28,10 @@ static int32_t advance_column(const tal_score_job *job, tal_mode mode, int32_t c
     int32_t peak = INT32_MIN;
     for (int32_t row = 0; row < job->query_len; row++) {
         int32_t cell = diagonal + job->profile[(size_t)row * TAL_PROFILE_STRIDE + letter];
-        cell = max(cell, max(e[row], f));
+        cell = max(cell, e[row]);
         if (mode == TAL_LOCAL)
             cell = max(cell, 0);
+        cell = max(cell, f);
         diagonal = h[row];
         h[row] = cell;
         int32_t opened = cell - job->gap_open - job->gap_extend;
