@@ -306,6 +306,35 @@ static void lanes_beyond_a_width_and_only_they_are_rescued(void)
     expect_self(TAL_SEMIGLOBAL, 1130, 29, 0, 2);
 }
 
+/* Lanes of equal length, of which one in three each needs 8, 16 and 32 bit. */
+static void scattered_lanes_get_their_own_scores_back_from_both_rescues(void)
+{
+    enum { LEN = 1150 };
+    static uint8_t query[LEN];
+    static uint8_t codes[LEN];
+    tal_matrix matrix;
+    matrix_match(&matrix, 60, -60);
+    sequence_random(query, LEN);
+    tal_seqset *set = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &set), TAL_OK);
+    for (int lane = 0; lane < 12; lane++) {
+        for (int i = 0; i < LEN; i++)
+            codes[i] = LETTERS; /* Scores as a pad against everything. */
+        int shared[] = {lane % 4, 500 + lane, LEN - lane};
+        memcpy(codes, query, (size_t)shared[lane % 3]);
+        set_append(set, codes, LEN);
+    }
+    search s = {&matrix, {1000, 1000}, TAL_LOCAL, query, LEN};
+    uint64_t rescues[2];
+    expect_oracle(&s, set, rescues);
+    CU_ASSERT_EQUAL(rescues[1], 4);
+    s.gaps = (tal_gaps){100, 27};
+    expect_oracle(&s, set, rescues);
+    CU_ASSERT_EQUAL(rescues[0], 8);
+    CU_ASSERT_EQUAL(rescues[1], 4);
+    tal_seqset_destroy(set);
+}
+
 static void gap_costs_too_large_for_8_bit_begin_at_16(void)
 {
     uint8_t query[100];
@@ -439,6 +468,7 @@ const test_case test_cases[] = {
     TEST_CASE(batch_interleaves_and_pads_to_four_columns),
     TEST_CASE(random_searches_equal_the_oracle),
     TEST_CASE(lanes_beyond_a_width_and_only_they_are_rescued),
+    TEST_CASE(scattered_lanes_get_their_own_scores_back_from_both_rescues),
     TEST_CASE(gap_costs_too_large_for_8_bit_begin_at_16),
     TEST_CASE(low_scores_are_exact_where_16_bit_ends),
     TEST_CASE(empty_query_and_empty_references_score_as_gaps),
