@@ -1,10 +1,18 @@
 /* The alignment behind a score: where it begins and ends, and its path.
  *
- * Canonical: of all best alignments the one that ends first in the reference, then first in the
- * query; of those the one that begins last in the reference, then last in the query; of the paths
- * in between the one found by walking back from the end with preference match/mismatch, then gap in
- * the reference (insertion, consumes query), then gap in the query (deletion, consumes reference),
- * staying in a gap only as long as it must. So the result does not depend on how it is computed.
+ * Canonical, so that the result does not depend on how it is computed:
+ *   1. End. Local: of all cells with the best score the first in the reference, of those the first
+ *      in the query. Semi-global: the first in the reference. Global: the corner.
+ *   2. Begin, of the alignments with that end and score. Local: the last in the reference, of those
+ *      the last in the query. Semi-global: the last in the reference. Global: the corner.
+ *   3. Path: walked back from end to begin through the matrices H, E, F (kernels/contract.h) of the
+ *      box between them, whose boundary costs gaps. In H(i,j) the first of these that has H's
+ *      value is taken: the pair H(i-1,j-1) + S(i,j); F(i,j), an insertion (consumes query);
+ *      E(i,j), a deletion (consumes reference). A gap is left as soon as it may be: in F(i,j) the
+ *      step to H(i-1,j) (open) is taken when it has F's value, else the one to F(i-1,j) (extend);
+ *      in E(i,j) likewise.
+ * Since every gap costs at least 1, local alignments begin and end with a pair, and semi-global
+ * ones neither begin nor end with a deletion.
  */
 #ifndef TAL_ALIGN_TRACE_H
 #define TAL_ALIGN_TRACE_H
@@ -28,9 +36,18 @@ typedef struct tal_alignment {
     size_t cigar_count;
 } tal_alignment;
 
-/* One worker's memory: bounded by `memory_bytes` plus a few rows of the longest sequence. */
+/* Longest sequence, and longest of the shorter ones of a pair, that 32 bit hold with any scores. */
+#define TAL_TRACE_LEN_MAX     (1 << 29)
+#define TAL_TRACE_SHORTER_MAX (1 << 22)
+
+/* One worker's memory. The path takes `memory_bytes`, or where that is less than the least it can
+ * do with, 8 bytes * query_len * (2 + log2(ref_len)); beside it 8 bytes for each query position, 1
+ * for each query position and distinct letter of the reference, and the CIGAR. Memory is taken when
+ * a job first needs it and kept until destroyed. Threads: each its own tracer. */
 typedef struct tal_tracer tal_tracer;
 tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer);
+
+/* Accepts NULL. */
 void tal_tracer_destroy(tal_tracer *tracer);
 
 typedef struct tal_trace_job {
@@ -41,10 +58,16 @@ typedef struct tal_trace_job {
     int32_t ref_len;
     tal_mode mode;
     tal_gaps gaps;
-    int32_t score; /* as the score pass found it; a different optimum is our mistake (asserted) */
+    int32_t score; /* the optimum, as the score pass found it: another is our mistake (asserted, but
+                      one hidden behind the end only where TAL_SLOW_CHECKS is defined) */
 } tal_trace_job;
 
-/* Local alignments of score 0 have no columns: begin = end = 0. */
+/* Find the canonical alignment. Local alignments of score 0 have no columns: begin = end = 0. A
+ * semi-global alignment that is all insertion, or of no query, has ref_begin = ref_end = 0.
+ *
+ * Fails with TAL_ERR_MEMORY only; the tracer stays usable. Cost: forward to the end, backward to
+ * the begin, and the box once, or where its directions (a byte per cell) do not fit in memory_bytes
+ * once more for each level of checkpoints. Global: the box only. */
 tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out_alignment);
 
 #endif
