@@ -20,14 +20,14 @@ int32_t tal_column_local(const tal_column *column)
     for (int32_t r = 0; r < count; r++) {
         int32_t left = h[r];
         int32_t gap = larger(e[r] - next, left - first);
-        int32_t free_of_f = larger(larger(diagonal + scores[r], gap), 0);
+        int32_t free_of_f = larger(larger(diagonal + scores[r], 0), gap);
         int32_t here = larger(free_of_f, f);
         /* Opening from H where H is F never beats extending it: the chain need not wait for H. */
         f = larger(f - next, free_of_f - first);
         diagonal = left;
         h[r] = here;
         e[r] = gap;
-        best = larger(best, here);
+        best = larger(best, free_of_f); /* F is never the largest: it cost a gap */
     }
     return best;
 }
@@ -67,24 +67,25 @@ void tal_column_global_directions(const tal_column *column, uint8_t *out_directi
     uint8_t *restrict directions = out_directions;
     int32_t *restrict h = column->h, *restrict e = column->e;
     const int32_t count = column->count, first = column->gap_first, next = column->gap_next;
+    /* Where opening is free, opening from H where H is F costs the same as extending F. */
+    const unsigned f_may_extend = first > next ? TAL_DIRECTION_F_EXTENDS : 0;
     int32_t diagonal = column->corner, f = column->top - first;
-    int32_t f_extends = 0;
+    unsigned f_extends = 0;
     for (int32_t r = 0; r < count; r++) {
         int32_t left = h[r];
         int32_t gap_extended = e[r] - next, gap_opened = left - first;
         int32_t gap = larger(gap_extended, gap_opened);
-        int32_t here = diagonal + scores[r];
-        int32_t source = f > here ? TAL_DIRECTION_F : TAL_DIRECTION_DIAGONAL;
-        here = larger(here, f);
-        source = gap > here ? TAL_DIRECTION_E : source;
-        here = larger(here, gap);
-        int32_t e_extends = (gap_extended > gap_opened) * TAL_DIRECTION_E_EXTENDS;
-        directions[r] = (uint8_t)(source | e_extends | f_extends);
-        h[r] = here;
+        int32_t pair = diagonal + scores[r];
+        int32_t free_of_f = larger(pair, gap);
+        int32_t f_extended = f - next, f_opened = free_of_f - first;
+        unsigned bits = (unsigned)(f > pair) * TAL_DIRECTION_F;
+        bits |= (unsigned)(gap > larger(pair, f)) * TAL_DIRECTION_E;
+        bits |= (unsigned)(gap_extended > gap_opened) * TAL_DIRECTION_E_EXTENDS;
+        directions[r] = (uint8_t)(bits | f_extends);
+        h[r] = larger(free_of_f, f);
         e[r] = gap;
         diagonal = left;
-        int32_t f_extended = f - next, f_opened = here - first;
-        f_extends = (f_extended > f_opened) * TAL_DIRECTION_F_EXTENDS;
+        f_extends = f_extended > f_opened ? f_may_extend : 0;
         f = larger(f_extended, f_opened);
     }
 }
@@ -101,9 +102,10 @@ int32_t tal_column_local_backward(const tal_column *column, tal_column_live *liv
     for (; r < end || (r < count && f > 0); r++) {
         int32_t left = h[r];
         int32_t gap = larger(e[r] - next, left - first);
-        int32_t here = larger(larger(diagonal + scores[-(ptrdiff_t)r], gap), f);
+        int32_t free_of_f = larger(diagonal + scores[-(ptrdiff_t)r], gap);
+        int32_t here = larger(free_of_f, f);
         here = here > 0 ? here : TAL_COLUMN_DEAD;
-        f = larger(f - next, here - first);
+        f = larger(f - next, free_of_f - first); /* from a dead cell at most 0: as good as dead */
         diagonal = left;
         h[r] = here;
         e[r] = gap;

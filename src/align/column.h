@@ -20,10 +20,8 @@
 /* Direction bits of a cell: where H came from, and whether E and F extend a gap. On equal values H
  * prefers diagonal, then F, then E; E and F prefer to open. */
 enum {
-    TAL_DIRECTION_DIAGONAL = 0,
-    TAL_DIRECTION_F = 1, /* insertion: consumes query */
-    TAL_DIRECTION_E = 2, /* deletion: consumes reference */
-    TAL_DIRECTION_SOURCE = 3,
+    TAL_DIRECTION_F = 1, /* H is F, an insertion (consumes query), unless it is E */
+    TAL_DIRECTION_E = 2, /* H is E, a deletion (consumes reference); neither: H is the diagonal */
     TAL_DIRECTION_E_EXTENDS = 4,
     TAL_DIRECTION_F_EXTENDS = 8,
 };

@@ -106,8 +106,8 @@ static tal_status walk_directions(path_walker *walk, int32_t begin, int32_t rows
     enum { IN_H, IN_E, IN_F } state = walk->in_e ? IN_E : IN_H;
     while (i > 0 && j > begin && status == TAL_OK) {
         uint8_t bits = directions[(size_t)(j - begin - 1) * (size_t)rows + (size_t)(i - 1)];
-        if (state == IN_H && (bits & TAL_DIRECTION_SOURCE) != TAL_DIRECTION_DIAGONAL)
-            state = (bits & TAL_DIRECTION_SOURCE) == TAL_DIRECTION_E ? IN_E : IN_F;
+        if (state == IN_H && (bits & (TAL_DIRECTION_E | TAL_DIRECTION_F)) != 0)
+            state = (bits & TAL_DIRECTION_E) != 0 ? IN_E : IN_F;
         if (state == IN_H) {
             i--;
             j--;
