@@ -7,7 +7,9 @@
  * random columns and scores of span 1
  *   K = lambda exp(-2 sum_k (P(S_k >= 0) + E(exp(lambda S_k); S_k < 0)) / k)
  *       / (H (1 - exp(-lambda))).
- * S_k is binomial here, so that the terms need no table of scores.
+ * S_k is binomial here, so that the terms need no table of scores. The sum ends with the first term
+ * below 1e-4, as in BLAST+ (K is then up to 1 % high), so that E-values compare. For match 1 there
+ * is the closed form K = H / lambda (1 - exp(-lambda)).
  */
 #include "score/karlin.h"
 
@@ -16,11 +18,12 @@
 #include <math.h>
 
 enum {
-    COLUMN_COUNT_MAX = 600, /* terms fall by 0.87 a column or faster */
+    COLUMN_COUNT_MAX = 100, /* terms fall by 0.9 a column or faster */
     BISECTION_COUNT = 100,
 };
 
 static const double match_probability = 0.25;
+static const double term_least = 1e-4;
 
 static double lambda_find(int match, int mismatch)
 {
@@ -43,7 +46,8 @@ static double ladder_sum(int match, int mismatch, double lambda)
 {
     double probability[COLUMN_COUNT_MAX + 1] = {1.0}; /* of i matches among k columns */
     double total = 0.0;
-    for (int k = 1; k <= COLUMN_COUNT_MAX; k++) {
+    double last = 1.0;
+    for (int k = 1; k <= COLUMN_COUNT_MAX && last > term_least; k++) {
         for (int i = k; i >= 1; i--)
             probability[i] =
                 (1 - match_probability) * probability[i] + match_probability * probability[i - 1];
@@ -53,7 +57,8 @@ static double ladder_sum(int match, int mismatch, double lambda)
             int score = i * match + (k - i) * mismatch;
             term += probability[i] * (score >= 0 ? 1.0 : exp(lambda * score));
         }
-        total += term / k;
+        last = term / k;
+        total += last;
     }
     return total;
 }
@@ -66,7 +71,8 @@ tal_karlin tal_karlin_match_mismatch(int match, int mismatch)
     double lambda = lambda_find(match, mismatch);
     double h = lambda * (match_probability * match * exp(lambda * match) +
                          (1 - match_probability) * mismatch * exp(lambda * mismatch));
-    double sum = ladder_sum(match, mismatch, lambda);
-    double k = lambda * exp(-2 * sum) / (h * (1 - exp(-lambda)));
+    double span = 1 - exp(-lambda);
+    double k = match == 1 ? h / lambda * span
+                          : lambda * exp(-2 * ladder_sum(match, mismatch, lambda)) / (h * span);
     return (tal_karlin){.lambda = lambda, .k = k, .h = h};
 }

@@ -32,7 +32,8 @@ tal_status tal_matrix_load(const char *name_or_path, tal_alphabet alphabet, tal_
  *
  * '#' begins a comment. The first other line names the columns (reference letters), each further
  * line is a row: a query letter and one whole number a column; when no row has a letter the rows
- * stand in column order. Letters in either case, matrices may be asymmetric. All twenty amino acids
+ * stand in column order. Letters in either case, matrices may be asymmetric. In nucleotide files
+ * '*', and U beside T, are read and not used. All twenty amino acids
  * (A C G T for nucleotides) are required, a letter needs both its row and its column, and some
  * letter must score above 0 against itself.
  *

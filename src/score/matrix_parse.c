@@ -20,6 +20,9 @@ enum {
     CODE_U = 25,
     CODE_O = 26,
     CODE_N = 14, /* nucleotide */
+    /* Rows and columns of nucleotide files that are read and not used: codes no letter has. */
+    CODE_UNUSED_STOP = 29,
+    CODE_UNUSED_U = 30,
 };
 
 /* A piece of the text; not ended by NUL. */
@@ -123,9 +126,23 @@ static tal_status text_check(parser *p, span line)
     return TAL_OK;
 }
 
-static tal_status letter_parse(const parser *p, span word, int *out_code)
+/* The letter of a code, also of those that are not used. */
+static char letter_of(const parser *p, int code)
 {
-    uint8_t code = word_bytes(word) == 1 ? p->codes[(uint8_t)*word.begin] : TAL_CODE_INVALID;
+    if (code == CODE_UNUSED_STOP)
+        return '*';
+    return code == CODE_UNUSED_U ? 'U' : p->letters[code];
+}
+
+/* `has` says which letters came before: in nucleotide files U beside T is not used, nor is '*'. */
+static tal_status letter_parse(const parser *p, span word, const bool *has, int *out_code)
+{
+    char letter = word_bytes(word) == 1 ? *word.begin : '?';
+    int code = p->codes[(uint8_t)letter];
+    if (p->alphabet == TAL_NUCLEOTIDE && letter == '*')
+        code = CODE_UNUSED_STOP;
+    else if (p->alphabet == TAL_NUCLEOTIDE && (letter == 'U' || letter == 'u') && has[code])
+        code = CODE_UNUSED_U;
     if (code == TAL_CODE_INVALID)
         return tal_fail(TAL_ERR_DATA, "matrix '%s', line %d: '%.*s' is no %s letter (one of %s)",
                         p->name, p->line, word_shown(word), word.begin,
@@ -164,12 +181,12 @@ static tal_status header_parse(parser *p, span line)
     span word;
     while (word_next(&line, &word)) {
         int code = 0;
-        tal_status status = letter_parse(p, word, &code);
+        tal_status status = letter_parse(p, word, p->has_column, &code);
         if (status != TAL_OK)
             return status;
         if (p->has_column[code])
             return tal_fail(TAL_ERR_DATA, "matrix '%s', line %d: two columns for letter '%c'",
-                            p->name, p->line, p->letters[code]);
+                            p->name, p->line, letter_of(p, code));
         p->has_column[code] = true;
         p->column_code[p->column_count++] = code; /* Each code once, so there is room. */
     }
@@ -189,7 +206,7 @@ static tal_status row_letter_parse(parser *p, span *line, int *out_code)
     (void)word_next(&after, &word); /* The caller saw that the line has a word. */
     tal_status status = TAL_OK;
     if (!is_number_begin(*word.begin)) {
-        status = letter_parse(p, word, out_code);
+        status = letter_parse(p, word, p->has_row, out_code);
         *line = after;
     } else if (p->row_count < p->column_count) {
         *out_code = p->column_code[p->row_count];
@@ -199,7 +216,7 @@ static tal_status row_letter_parse(parser *p, span *line, int *out_code)
     }
     if (status == TAL_OK && p->has_row[*out_code])
         status = tal_fail(TAL_ERR_DATA, "matrix '%s', line %d: two rows for letter '%c'", p->name,
-                          p->line, p->letters[*out_code]);
+                          p->line, letter_of(p, *out_code));
     return status;
 }
 
@@ -223,7 +240,7 @@ static tal_status row_parse(parser *p, span line)
     if (count != p->column_count)
         return tal_fail(TAL_ERR_DATA,
                         "matrix '%s', line %d: row '%c' has %d scores, the header has %d columns",
-                        p->name, p->line, p->letters[row], count, p->column_count);
+                        p->name, p->line, letter_of(p, row), count, p->column_count);
     p->has_row[row] = true;
     p->row_count++;
     return TAL_OK;
