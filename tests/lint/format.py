@@ -22,7 +22,7 @@ def main():
     paths = lint.sources(endings=(".c", ".h"))
     run = subprocess.run([program, "--dry-run", "-Werror", "--ferror-limit=3", *paths],
                          cwd=lint.ROOT, capture_output=True, text=True)
-    places = re.findall(r"^(\S+?:\d+):\d+: error:", run.stderr, re.M)
+    places = sorted(set(re.findall(r"^(\S+?:\d+):\d+: error:", run.stderr, re.M)))
     findings = ["%s: format differs; run clang-format -i" % place for place in places]
     if run.returncode != 0 and not findings:
         findings = [run.stderr.strip()]

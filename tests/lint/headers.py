@@ -28,7 +28,7 @@ def flags_of(build):
         for place, word in enumerate(words):
             if word == "-isystem":
                 word = "-isystem" + words[place + 1]
-            if re.match(r"-(I|isystem.|D|W|std=|fopenmp|pthread)", word) and word not in flags:
+            if re.match(r"-(I|isystem.|D|W|m|std=|fopenmp|pthread)", word) and word not in flags:
                 if not word.startswith("-Wl,"):
                     flags.append(word)
     return compiler, flags
