@@ -8,11 +8,4 @@ void tal_check_failed(const char *file, int line, const char *condition) __attri
 #define TAL_ASSERT(condition) \
     ((condition) ? (void)0 : tal_check_failed(__FILE__, __LINE__, #condition))
 
-/* Costly checks: whole-object validity; in debug builds (-Dbuildtype=debug) only. */
-#ifdef TAL_SLOW_CHECKS
-#define TAL_ASSERT_SLOW(condition) TAL_ASSERT(condition)
-#else
-#define TAL_ASSERT_SLOW(condition) ((void)0)
-#endif
-
 #endif

@@ -7,6 +7,7 @@
 #ifndef TAL_SEARCH_SEARCH_H
 #define TAL_SEARCH_SEARCH_H
 
+#include "base/cpu.h"
 #include "comm/comm.h"
 #include "kernels/contract.h"
 #include "par/accum.h"

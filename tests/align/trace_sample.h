@@ -1,6 +1,6 @@
 /* What the tests of traceback share: random pairs, and a plain score that shares no code. */
-#ifndef TAL_TESTS_TRACE_SAMPLE_H
-#define TAL_TESTS_TRACE_SAMPLE_H
+#ifndef TAL_TESTS_ALIGN_TRACE_SAMPLE_H
+#define TAL_TESTS_ALIGN_TRACE_SAMPLE_H
 
 #include "align/trace.h"
 
