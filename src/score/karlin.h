@@ -7,7 +7,7 @@ typedef struct tal_karlin {
 } tal_karlin;
 
 /* match > 0 > mismatch without common divisor, match + 3 * mismatch < 0: bases are equally
- * frequent. Cost: about 0.1 ms. */
+ * frequent. Cost: about 10 us. */
 tal_karlin tal_karlin_match_mismatch(int match, int mismatch);
 
 #endif

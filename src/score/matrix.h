@@ -33,14 +33,14 @@ tal_status tal_matrix_load(const char *name_or_path, tal_alphabet alphabet, tal_
  * '#' begins a comment. The first other line names the columns (reference letters), each further
  * line is a row: a query letter and one whole number a column; when no row has a letter the rows
  * stand in column order. Letters in either case, matrices may be asymmetric. In nucleotide files
- * '*', and U beside T, are read and not used. All twenty amino acids
- * (A C G T for nucleotides) are required, a letter needs both its row and its column, and some
- * letter must score above 0 against itself.
+ * '*', and U beside T, are read and not used. All twenty amino acids (A C G T for nucleotides) are
+ * required, a letter needs both its row and its column, and some letter must score above 0 against
+ * itself.
  *
  * Letters a file lacks: U scores as C, O as X. B (N, D), J (I, L), Z (Q, E), X (all twenty) and the
  * IUPAC nucleotide letters score the mean over what they stand for, rounded to the nearest whole
  * number, halves down; X at most -1, N at most 0. '*' scores the lowest score of the file.
- * TAL_ERR_DATA with name, line and letter. */
+ * TAL_ERR_DATA with name, line and letter. Cost: one pass, no memory. */
 tal_status tal_matrix_parse(const char *name, const char *text, size_t bytes, tal_alphabet alphabet,
                             tal_matrix *out_matrix);
 

@@ -369,7 +369,7 @@ tal_status tal_matrix_parse(const char *name, const char *text, size_t bytes, ta
         .name = name,
         .letters = tal_alphabet_letters(alphabet),
         .alphabet = alphabet,
-        .rest = {text, text + bytes},
+        .rest = {text, bytes == 0 ? text : text + bytes}, /* NULL may come with 0. */
         .matrix = &matrix,
     };
     tal_alphabet_codes(alphabet, p.codes);

@@ -66,7 +66,7 @@ double tal_stats_bits(const tal_stats *stats, int32_t score);
 
 /* Expected number of chance alignments of at least `score` with a reference of `ref_len` (below 1
  * counts as 1), scaled to the whole set. Nucleotide E-values do not depend on ref_len. NAN when
- * !is_known. Cost: about 0.1 us for proteins, 1 us for nucleotides. */
+ * !is_known. Cost: about 0.1 us. */
 double tal_stats_evalue(const tal_stats *stats, const tal_search_space *space, int32_t score,
                         int64_t ref_len);
 

@@ -106,6 +106,9 @@ static const blast_case blast_cases[] = {
     {NULL, 5, -4, {10, 6}, {1029, ORFS}, 492, 2460, 582, 3.79e-166},
     {NULL, 5, -4, {25, 10}, {28, ORFS}, 150, 140, 41.2, 2.13e-05},
     {NULL, 5, -4, {25, 10}, {3306, ORFS}, 4071, 2184, 605, 1.07e-172},
+    /* A reference set smaller than the length adjustment it would have. */
+    {NULL, 3, -2, {5, 5}, {40, 130, 2}, 40, 120, 41.1, 1.90e-09},
+    {NULL, 1, -1, {4, 1}, {20, 130, 2}, 40, 20, 33.0, 1.59e-07},
 };
 /* clang-format on */
 
