@@ -95,4 +95,15 @@ typedef struct tal_result_page {
  * unless one query has more. */
 tal_status tal_result_read(tal_result_reader *reader, size_t hit_limit, tal_result_page *out_page);
 
+/* The references that were hit, by rising gid, in bounded pieces (SAM needs them before the hits).
+ * Views into the reader, until the next call of this function or of tal_result_read. */
+typedef struct tal_result_references {
+    size_t count; /* 0 at the end */
+    const uint64_t *gids;
+    const int32_t *lens;
+    const char *const *headers;
+} tal_result_references;
+tal_status tal_result_read_references(tal_result_reader *reader,
+                                      tal_result_references *out_references);
+
 #endif
