@@ -5,13 +5,12 @@
 #include "comm/file.h"
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "comm/comm_internal.h"
 
 #include <errno.h>
 #include <mpi.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PIECE_BYTES = 1 << 30 };
 
@@ -60,22 +59,9 @@ static tal_status file_open(tal_comm *comm, const char *path, int mode, tal_stat
     return TAL_OK;
 }
 
-/* The messages people need name the cause: ask the file system before MPI does. */
-static tal_status check_readable(const char *path)
-{
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return tal_fail(TAL_ERR_NO_INPUT, "cannot open '%s': %s", path, strerror(errno));
-    if (S_ISDIR(info.st_mode))
-        return tal_fail(TAL_ERR_NO_INPUT, "cannot read '%s': it is a directory; name a file", path);
-    if (access(path, R_OK) != 0)
-        return tal_fail(TAL_ERR_NO_INPUT, "cannot open '%s': %s", path, strerror(errno));
-    return TAL_OK;
-}
-
 tal_status tal_file_open_read(tal_comm *comm, const char *path, tal_file **out_file)
 {
-    tal_status status = tal_comm_agree(comm, check_readable(path));
+    tal_status status = tal_comm_agree(comm, tal_path_check_readable(path));
     if (status != TAL_OK)
         return status;
     return file_open(comm, path, MPI_MODE_RDONLY, TAL_ERR_NO_INPUT, out_file);
