@@ -116,7 +116,7 @@ static void the_deepest_document_the_limits_allow_is_survived(void)
     /* Each nested value on its own line with as many dots as a line holds. */
     char *text = calloc(20, TAL_CONF_LINE_BYTES_MAX);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    const int pairs = TAL_TOML_DEPTH_MAX / 2; /* An array and an inline table. */
+    const int pairs = TAL_TOML_DEPTH_MAX / 2 - 1; /* An array and an inline table, and the value. */
     for (int level = 0; level <= pairs; level++) {
         strcat(text, level == 0 ? "" : "{");
         for (int i = 0; i < 490; i++)
