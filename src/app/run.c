@@ -318,12 +318,13 @@ int tal_run_text_count(const tal_run *run, const char *name)
 
 const char *tal_run_text_at(const tal_run *run, const char *name, int idx)
 {
+    TAL_ASSERT(idx >= 0);
+    TAL_ASSERT(idx < tal_run_text_count(run, name));
     const tal_option *row = get_row(run, name);
-    for (int i = 0; i < run->options->use_count; i++)
-        if (run->options->uses[i].row == row && idx-- == 0)
-            return run->options->uses[i].text;
-    TAL_ASSERT(!"an index within tal_run_text_count");
-    return NULL;
+    const tal_option_use *use = run->options->uses;
+    while (use->row != row || idx-- > 0)
+        use++;
+    return use->text;
 }
 
 int tal_run_thread_count(const tal_run *run)

@@ -86,6 +86,18 @@ static void a_syntax_error_names_its_line(void)
     }
 }
 
+static void documents_that_break_the_library_are_refused(void)
+{
+    static const char *const wrong[] = {
+        "[[# x", "[[[1]]]", "[[=", "[[[]]", "\xc3\xa9 = 1", "a = \xef\xbb\x89"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        seen values;
+        CU_ASSERT_EQUAL(walk(wrong[i], &values), TAL_ERR_CONFIG);
+        CU_ASSERT_PTR_NOT_NULL(strstr(tal_status_message(), "'t'"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(tal_status_message(), "is not TOML: "));
+    }
+}
+
 static void a_line_may_reach_the_limit_but_not_pass_it(void)
 {
     char text[TAL_CONF_LINE_BYTES_MAX + 8] = "#";
@@ -138,6 +150,7 @@ const test_case test_cases[] = {
     TEST_CASE(the_visitor_can_stop_the_walk),
     TEST_CASE(an_empty_document_has_no_values),
     TEST_CASE(a_syntax_error_names_its_line),
+    TEST_CASE(documents_that_break_the_library_are_refused),
     TEST_CASE(a_line_may_reach_the_limit_but_not_pass_it),
     TEST_CASE(deep_nesting_ends_in_a_table_or_an_error),
     TEST_CASE(the_deepest_document_the_limits_allow_is_survived),
