@@ -120,6 +120,9 @@ tal_status tal_file_read_at(tal_file *file, uint64_t offset, void *data, uint64_
     return TAL_OK;
 }
 
+/* Each rank writes for itself: Open MPI 4.1 hides failed writes of the ranks that gather for others
+ * in MPI_File_write_at_all (a full disk went unnoticed at 3 ranks and more), and pieces are large
+ * and contiguous anyway. */
 tal_status tal_file_write_at_all(tal_comm *comm, tal_file *file, uint64_t offset, const void *data,
                                  uint64_t bytes)
 {
@@ -132,8 +135,8 @@ tal_status tal_file_write_at_all(tal_comm *comm, tal_file *file, uint64_t offset
         int piece = bytes - done < PIECE_BYTES ? (int)(bytes - done) : PIECE_BYTES;
         MPI_Status state;
         errno = 0;
-        int code = MPI_File_write_at_all(file->handle, (MPI_Offset)(offset + done), cursor + done,
-                                         piece, MPI_BYTE, &state);
+        int code = MPI_File_write_at(file->handle, (MPI_Offset)(offset + done), cursor + done,
+                                     piece, MPI_BYTE, &state);
         int count = 0;
         if (code == MPI_SUCCESS)
             MPI_Get_count(&state, MPI_BYTE, &count);
