@@ -16,7 +16,6 @@ static const tal_option options[] = {
      .value_name = "FILE",
      .help = "FASTA file to make; needed"},
     {.name = "sequences",
-     .letter = 'n',
      .kind = TAL_VALUE_INT,
      .value_name = "N",
      .default_text = "1000",
@@ -24,7 +23,6 @@ static const tal_option options[] = {
      .max = (double)TAL_SIMULATE_SEQUENCES_MAX,
      .help = "sequences to make"},
     {.name = "mean-length",
-     .letter = 'l',
      .kind = TAL_VALUE_INT,
      .value_name = "L",
      .default_text = "300",
@@ -38,7 +36,6 @@ static const tal_option options[] = {
      .max = (double)TAL_SIMULATE_SEQUENCES_MAX,
      .help = "families the sequences belong to; a tenth of the sequences when not given"},
     {.name = "seed",
-     .letter = 's',
      .kind = TAL_VALUE_INT,
      .value_name = "S",
      .default_text = "1",
@@ -46,14 +43,12 @@ static const tal_option options[] = {
      .max = 9007199254740992.0, /* 2^53: exact in a double */
      .help = "start of the random numbers; the same seed gives the same files"},
     {.name = "type",
-     .letter = 't',
      .kind = TAL_VALUE_CHOICE,
      .value_name = "TYPE",
      .default_text = "protein",
      .choices = "protein|nucleotide", /* in the order of tal_alphabet */
      .help = "kind of the sequences"},
     {.name = "divergence",
-     .letter = 'd',
      .kind = TAL_VALUE_REAL,
      .value_name = "D",
      .default_text = "0.5",
@@ -80,7 +75,7 @@ static const tal_option options[] = {
      .help = "table of what happened on every branch; the output's name and .truth.tsv when not "
              "given"},
     {.name = "no-truth", .kind = TAL_VALUE_FLAG, .help = "make no table"},
-    {.name = "force", .letter = 'f', .kind = TAL_VALUE_FLAG, .help = "replace files that exist"},
+    {.name = "force", .kind = TAL_VALUE_FLAG, .help = "replace files that exist"},
     {0},
 };
 
