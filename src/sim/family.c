@@ -82,6 +82,38 @@ static tal_status make_member(tal_family_maker *maker, uint64_t idx, tal_member 
     return TAL_OK;
 }
 
+/* Have family `family` at hand, ready to make `sequence` and later ones: ancestors of an earlier
+ * range stay where they serve. */
+static void select_family(tal_family_maker *maker, uint64_t family, uint64_t sequence)
+{
+    bool is_at_hand = maker->size > 0 && maker->family == family;
+    if (!is_at_hand || sequence < maker->first + maker->made_count)
+        start_family(maker, family);
+}
+
+/* Visit the members of the family at hand that are in [begin, end). */
+static tal_status make_members(tal_family_maker *maker, uint64_t begin, uint64_t end,
+                               tal_member_function visit, void *context)
+{
+    uint64_t skipped = begin > maker->first ? begin - maker->first : 0;
+    uint64_t idx = maker->made_count;
+    while (idx < maker->size && maker->first + idx < end) {
+        /* What cannot have descendants and is not wanted is not made. */
+        if (idx >= maker->plan->ancestor_count && idx < skipped)
+            idx = skipped;
+        tal_member member;
+        tal_status status = make_member(maker, idx, &member);
+        if (status != TAL_OK)
+            maker->size = 0; /* An ancestor may be half made: start again. */
+        if (status == TAL_OK && idx >= skipped)
+            status = visit(context, &member);
+        if (status != TAL_OK)
+            return status;
+        idx++;
+    }
+    return TAL_OK;
+}
+
 tal_status tal_family_make(tal_family_maker *maker, uint64_t begin, uint64_t end,
                            tal_member_function visit, void *context)
 {
@@ -90,22 +122,11 @@ tal_status tal_family_make(tal_family_maker *maker, uint64_t begin, uint64_t end
     while (sequence < end) {
         uint64_t family =
             sequence == begin ? tal_plan_family_of(maker->plan, sequence) : maker->family + 1;
-        start_family(maker, family);
-        uint64_t idx = 0;
-        while (idx < maker->size && maker->first + idx < end) {
-            bool is_wanted = maker->first + idx >= begin;
-            tal_member member;
-            tal_status status = make_member(maker, idx, &member);
-            if (status == TAL_OK && is_wanted)
-                status = visit(context, &member);
-            if (status != TAL_OK)
-                return status;
-            idx++;
-            /* What cannot have descendants and is not wanted is not made. */
-            if (idx == maker->plan->ancestor_count && maker->first + idx < begin)
-                idx = begin - maker->first;
-        }
-        sequence = maker->first + idx;
+        select_family(maker, family, sequence);
+        tal_status status = make_members(maker, begin, end, visit, context);
+        if (status != TAL_OK)
+            return status;
+        sequence = maker->first + maker->size;
     }
     return TAL_OK;
 }

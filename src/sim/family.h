@@ -44,7 +44,8 @@ void tal_family_maker_init(tal_family_maker *maker, const tal_plan *plan, const 
 void tal_family_maker_deinit(tal_family_maker *maker);
 
 /* Visit sequences [begin, end). Where `begin` is inside a family its ancestors before `begin` are
- * made again, without a visit: at most TAL_PLAN_ANCESTORS_MAX sequences of extra work. */
+ * made first, without a visit: at most TAL_PLAN_ANCESTORS_MAX sequences of extra work, none where the
+ * range before ended in the same family. */
 tal_status tal_family_make(tal_family_maker *maker, uint64_t begin, uint64_t end,
                            tal_member_function visit, void *context);
 

@@ -151,6 +151,37 @@ static void any_cut_into_ranges_gives_the_same_sequences(void)
     tal_family_maker_deinit(&maker);
 }
 
+/* One maker that jumps about gives what one that goes straight through gives. */
+static void ranges_in_any_order_give_the_same_sequences(void)
+{
+    tal_plan plan;
+    tal_model model;
+    plan_for(&plan, 600, 4, 50);
+    tal_model_init(&model, TAL_PROTEIN);
+    tal_family_maker straight, jumping;
+    tal_family_maker_init(&straight, &plan, &model, 0.05, 0.5);
+    tal_family_maker_init(&jumping, &plan, &model, 0.05, 0.5);
+    for (int trial = 0; trial < 300; trial++) {
+        uint64_t begin = (uint64_t)test_random_in(0, 600);
+        uint64_t end = begin + (uint64_t)test_random_in(0, 20);
+        end = end < 600 ? end : 600;
+        tal_family_maker_deinit(&straight);
+        tal_family_maker_init(&straight, &plan, &model, 0.05, 0.5);
+        seen expected = {.plan = &plan, .next = begin};
+        seen found = {.plan = &plan, .next = begin};
+        CU_ASSERT_EQUAL(tal_family_make(&straight, begin, end, look, &expected), TAL_OK);
+        CU_ASSERT_EQUAL(tal_family_make(&jumping, begin, end, look, &found), TAL_OK);
+        CU_ASSERT(found.count == end - begin && found.wrong_count == 0);
+        CU_ASSERT(found.text.bytes == expected.text.bytes &&
+                  (found.text.bytes == 0 ||
+                   memcmp(found.text.data, expected.text.data, found.text.bytes) == 0));
+        tal_buffer_deinit(&found.text);
+        tal_buffer_deinit(&expected.text);
+    }
+    tal_family_maker_deinit(&jumping);
+    tal_family_maker_deinit(&straight);
+}
+
 /* Families of one size each: the distances average to the divergence. */
 static void mean_distance_is_the_divergence(void)
 {
@@ -252,6 +283,7 @@ const test_case test_cases[] = {
     TEST_CASE(family_of_a_sequence_is_the_one_that_holds_it),
     TEST_CASE(mean_of_first_lens_weighted_by_size_is_what_was_asked_for),
     TEST_CASE(any_cut_into_ranges_gives_the_same_sequences),
+    TEST_CASE(ranges_in_any_order_give_the_same_sequences),
     TEST_CASE(mean_distance_is_the_divergence),
     TEST_CASE(failure_of_a_visit_ends_the_range),
     TEST_CASE(records_read_as_documented),
