@@ -1,4 +1,4 @@
-/* `talaria simulate`. */
+/* talaria simulate: families of sequences with known truth. */
 #include "app/command.h"
 
 #include "base/buffer.h"
@@ -40,7 +40,7 @@ static const tal_option options[] = {
      .value_name = "S",
      .default_text = "1",
      .min = 0,
-     .max = 9007199254740992.0, /* 2^53: exact in a double */
+     .max = 999999999999999, /* exact in a double, and printed whole */
      .help = "start of the random numbers; the same seed gives the same files"},
     {.name = "type",
      .kind = TAL_VALUE_CHOICE,
