@@ -3,6 +3,8 @@
 #include "app/commands.h"
 
 static const tal_command *const commands[] = {
+    &tal_command_search,
+    &tal_command_simulate,
     &tal_command_info,
     NULL,
 };

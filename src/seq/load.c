@@ -26,7 +26,7 @@ static void loader_deinit(tal_loader *loader)
     tal_buffer_deinit(&loader->segments);
     tal_free(loader->shares);
     tal_seqset_destroy(loader->set);
-    tal_plan_deinit(&loader->plan);
+    tal_load_plan_deinit(&loader->plan);
 }
 
 /* Sum what the ranks read into the info, the same on all of them. Collective. */
@@ -88,7 +88,7 @@ tal_status tal_load_partition(tal_comm *comm, const tal_load_params *params, tal
 {
     tal_loader loader = {.comm = comm, .params = params};
     tal_set_info info = {0};
-    tal_status status = tal_plan_init(&loader.plan, comm, params, false);
+    tal_status status = tal_load_plan_init(&loader.plan, comm, params, false);
     if (status != TAL_OK)
         return status;
     status = loader_init(&loader);

@@ -76,10 +76,10 @@ static tal_status chunk_loader_init(chunk_loader *chunks, tal_loader *loader)
         tal_free(slot_bytes);
         return TAL_ERR_MEMORY;
     }
-    tal_plan_assign_slots(loader->plan.probes, path_count, chunks->slot_count, chunks->file_slots,
-                          slot_bytes);
+    tal_load_plan_assign_slots(loader->plan.probes, path_count, chunks->slot_count,
+                               chunks->file_slots, slot_bytes);
     for (size_t slot = 0; slot < chunks->slot_count; slot++)
-        if (tal_plan_slot_rank(slot, chunks->slot_count, size) == tal_comm_rank(loader->comm))
+        if (tal_load_plan_slot_rank(slot, chunks->slot_count, size) == tal_comm_rank(loader->comm))
             chunks->slots[chunks->own_count++].slot = slot;
     tal_free(slot_bytes);
     return TAL_OK;

@@ -25,7 +25,7 @@ typedef struct tal_segment {
 typedef struct tal_loader {
     tal_comm *comm;
     const tal_load_params *params;
-    tal_plan plan;
+    tal_load_plan plan;
     tal_seqset *set;
     tal_file_share *shares; /* one per path */
     tal_buffer segments;    /* tal_segment */

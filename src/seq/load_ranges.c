@@ -150,8 +150,8 @@ static tal_status read_share(range_reader *reader)
                          tal_file_bytes(reader->files[i]));
     uint64_t rank = (uint64_t)tal_comm_rank(loader->comm);
     uint64_t size = (uint64_t)tal_comm_size(loader->comm);
-    uint64_t share_begin = tal_plan_cut(total, rank, size);
-    uint64_t share_end = tal_plan_cut(total, rank + 1, size);
+    uint64_t share_begin = tal_load_plan_cut(total, rank, size);
+    uint64_t share_end = tal_load_plan_cut(total, rank + 1, size);
 
     tal_status status = tal_seqset_reserve(loader->set, share_end - share_begin);
     uint64_t file_begin = 0; /* where the file lies in the group */

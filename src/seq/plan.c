@@ -19,7 +19,7 @@ static tal_status check_paths(const tal_load_params *params)
 }
 
 /* Rank 0 alone: everything but telling the others. */
-static tal_status look(tal_plan *plan, const tal_load_params *params, bool is_first_kept)
+static tal_status look(tal_load_plan *plan, const tal_load_params *params, bool is_first_kept)
 {
     tal_status status = check_paths(params);
     for (size_t i = 0; i < params->path_count && status == TAL_OK; i++)
@@ -50,19 +50,19 @@ done:
     return status;
 }
 
-tal_status tal_plan_init(tal_plan *plan, tal_comm *comm, const tal_load_params *params,
-                         bool is_first_kept)
+tal_status tal_load_plan_init(tal_load_plan *plan, tal_comm *comm, const tal_load_params *params,
+                              bool is_first_kept)
 {
     TAL_ASSERT(params->path_count >= 1);
     TAL_ASSERT(params->open_file_limit >= 1);
-    *plan = (tal_plan){.path_count = params->path_count};
+    *plan = (tal_load_plan){.path_count = params->path_count};
     plan->probes = tal_alloc_array(params->path_count, sizeof(*plan->probes));
     tal_status status = plan->probes == NULL ? TAL_ERR_MEMORY : TAL_OK;
     if (status == TAL_OK && tal_comm_rank(comm) == 0)
         status = look(plan, params, is_first_kept);
     status = tal_comm_agree(comm, status);
     if (status != TAL_OK) {
-        tal_plan_deinit(plan);
+        tal_load_plan_deinit(plan);
         return status;
     }
     struct {
@@ -76,21 +76,21 @@ tal_status tal_plan_init(tal_plan *plan, tal_comm *comm, const tal_load_params *
     return TAL_OK;
 }
 
-void tal_plan_deinit(tal_plan *plan)
+void tal_load_plan_deinit(tal_load_plan *plan)
 {
     tal_source_close(plan->first);
     tal_free(plan->probes);
-    *plan = (tal_plan){0};
+    *plan = (tal_load_plan){0};
 }
 
-uint64_t tal_plan_cut(uint64_t total, uint64_t part, uint64_t part_count)
+uint64_t tal_load_plan_cut(uint64_t total, uint64_t part, uint64_t part_count)
 {
     uint64_t rest = total % part_count;
     return total / part_count * part + (part < rest ? part : rest);
 }
 
-void tal_plan_assign_slots(const tal_source_probe *probes, size_t path_count, size_t slot_count,
-                           size_t *out_slots, uint64_t *slot_bytes)
+void tal_load_plan_assign_slots(const tal_source_probe *probes, size_t path_count,
+                                size_t slot_count, size_t *out_slots, uint64_t *slot_bytes)
 {
     memset(slot_bytes, 0, slot_count * sizeof(*slot_bytes));
     for (size_t i = 0; i < path_count; i++) {
@@ -106,7 +106,7 @@ void tal_plan_assign_slots(const tal_source_probe *probes, size_t path_count, si
     }
 }
 
-int tal_plan_slot_rank(size_t slot, size_t slot_count, int rank_count)
+int tal_load_plan_slot_rank(size_t slot, size_t slot_count, int rank_count)
 {
     size_t ranks = (size_t)rank_count;
     return (int)(slot_count < ranks ? slot * ranks / slot_count : slot % ranks);

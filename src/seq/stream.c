@@ -36,8 +36,8 @@ typedef struct stream_head {
     uint64_t stored_bytes;
 } stream_head;
 
-static tal_status start_reader(tal_stream *stream, const tal_load_params *params, tal_plan *plan,
-                               uint64_t block_residues, tal_lid block_count)
+static tal_status start_reader(tal_stream *stream, const tal_load_params *params,
+                               tal_load_plan *plan, uint64_t block_residues, tal_lid block_count)
 {
     size_t path_count = params->path_count;
     stream->paths = tal_alloc_array(path_count, sizeof(*stream->paths));
@@ -65,8 +65,8 @@ tal_status tal_stream_open(tal_comm *comm, const tal_load_params *params, uint64
 {
     TAL_ASSERT(block_residues >= 1);
     TAL_ASSERT(block_count >= 1);
-    tal_plan plan;
-    tal_status status = tal_plan_init(&plan, comm, params, true);
+    tal_load_plan plan;
+    tal_status status = tal_load_plan_init(&plan, comm, params, true);
     if (status != TAL_OK)
         return status;
     tal_stream *stream = tal_alloc_zero(sizeof(*stream));
@@ -91,7 +91,7 @@ tal_status tal_stream_open(tal_comm *comm, const tal_load_params *params, uint64
                  ? start_reader(stream, params, &plan, block_residues, block_count)
                  : tal_seqset_create(plan.alphabet, &stream->block);
 done:
-    tal_plan_deinit(&plan);
+    tal_load_plan_deinit(&plan);
     status = tal_comm_agree(comm, status);
     if (status == TAL_OK)
         *out_stream = stream;

@@ -7,8 +7,8 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-void tal_family_maker_init(tal_family_maker *maker, const tal_plan *plan, const tal_model *model,
-                           double indel_rate, double indel_extension)
+void tal_family_maker_init(tal_family_maker *maker, const tal_sim_plan *plan,
+                           const tal_model *model, double indel_rate, double indel_extension)
 {
     *maker = (tal_family_maker){
         .plan = plan,
@@ -16,7 +16,7 @@ void tal_family_maker_init(tal_family_maker *maker, const tal_plan *plan, const 
         .branch = {.indel_rate = indel_rate,
                    .indel_extension = indel_extension,
                    .len_min = TAL_SIMULATE_LEN_MIN,
-                   .len_max = tal_plan_len_max(plan)},
+                   .len_max = tal_sim_plan_len_max(plan)},
     };
 }
 
@@ -29,9 +29,9 @@ void tal_family_maker_deinit(tal_family_maker *maker)
 static void start_family(tal_family_maker *maker, uint64_t family)
 {
     maker->family = family;
-    maker->first = tal_plan_begin(maker->plan, family);
-    maker->size = tal_plan_begin(maker->plan, family + 1) - maker->first;
-    maker->branch_mean = tal_plan_branch_mean(maker->plan, maker->size);
+    maker->first = tal_sim_plan_begin(maker->plan, family);
+    maker->size = tal_sim_plan_begin(maker->plan, family + 1) - maker->first;
+    maker->branch_mean = tal_sim_plan_branch_mean(maker->plan, maker->size);
     maker->made_count = 0;
     tal_buffer_reset(&maker->ancestors);
 }
@@ -56,10 +56,10 @@ static tal_status make_member(tal_family_maker *maker, uint64_t idx, tal_member 
     };
     tal_status status;
     if (idx == 0) {
-        uint64_t len = tal_plan_root_len(maker->plan, maker->family);
+        uint64_t len = tal_sim_plan_root_len(maker->plan, maker->family);
         status = tal_evolve_root(maker->model, len, &random, letters);
     } else {
-        uint32_t parent = tal_plan_draw_parent(maker->plan, idx, &random);
+        uint32_t parent = tal_sim_plan_draw_parent(maker->plan, idx, &random);
         member.parent = maker->first + parent;
         member.branch_len = tal_random_exponential(&random) * maker->branch_mean;
         member.distance = maker->distance[parent] + member.branch_len;
@@ -121,7 +121,7 @@ tal_status tal_family_make(tal_family_maker *maker, uint64_t begin, uint64_t end
     uint64_t sequence = begin;
     while (sequence < end) {
         uint64_t family =
-            sequence == begin ? tal_plan_family_of(maker->plan, sequence) : maker->family + 1;
+            sequence == begin ? tal_sim_plan_family_of(maker->plan, sequence) : maker->family + 1;
         select_family(maker, family, sequence);
         tal_status status = make_members(maker, begin, end, visit, context);
         if (status != TAL_OK)

@@ -26,7 +26,7 @@ typedef tal_status (*tal_member_function)(void *context, const tal_member *membe
 
 /* One worker's memory: the ancestors of the family at hand. */
 typedef struct tal_family_maker {
-    const tal_plan *plan;
+    const tal_sim_plan *plan;
     const tal_model *model;
     tal_branch_params branch;
     double branch_mean;
@@ -39,13 +39,13 @@ typedef struct tal_family_maker {
 } tal_family_maker;
 
 /* Plan and model are borrowed; their owner keeps them longer. */
-void tal_family_maker_init(tal_family_maker *maker, const tal_plan *plan, const tal_model *model,
-                           double indel_rate, double indel_extension);
+void tal_family_maker_init(tal_family_maker *maker, const tal_sim_plan *plan,
+                           const tal_model *model, double indel_rate, double indel_extension);
 void tal_family_maker_deinit(tal_family_maker *maker);
 
 /* Visit sequences [begin, end). Where `begin` is inside a family its ancestors before `begin` are
- * made first, without a visit: at most TAL_PLAN_ANCESTORS_MAX sequences of extra work, none where the
- * range before ended in the same family. */
+ * made first, without a visit: at most TAL_PLAN_ANCESTORS_MAX sequences of extra work, none where
+ * the range before ended in the same family. */
 tal_status tal_family_make(tal_family_maker *maker, uint64_t begin, uint64_t end,
                            tal_member_function visit, void *context);
 

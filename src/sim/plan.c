@@ -18,21 +18,22 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-/* Units of tal_plan_len_draw per mean: fine enough, and sums over 2^36 sequences fit in 64 bits. */
+/* Units of tal_sim_plan_len_draw per mean: fine enough, and sums over 2^36 sequences fit in 64
+ * bits. */
 enum { DRAW_UNIT = 1 << 12 };
 
 /* Residues of the ancestors one worker keeps, about. */
 enum { ANCESTOR_RESIDUES = 1 << 24, ANCESTORS_MIN = 4 };
 
-void tal_plan_init(tal_plan *plan, uint64_t seed, uint64_t sequence_count, uint64_t family_count,
-                   uint64_t mean_len, double divergence)
+void tal_sim_plan_init(tal_sim_plan *plan, uint64_t seed, uint64_t sequence_count,
+                       uint64_t family_count, uint64_t mean_len, double divergence)
 {
     TAL_ASSERT(family_count >= 1);
     TAL_ASSERT(family_count <= sequence_count);
     TAL_ASSERT(sequence_count <= TAL_SIMULATE_SEQUENCES_MAX);
     TAL_ASSERT(mean_len >= TAL_SIMULATE_LEN_MIN);
     TAL_ASSERT(mean_len <= TAL_SIMULATE_MEAN_LEN_MAX);
-    *plan = (tal_plan){
+    *plan = (tal_sim_plan){
         .seed = seed,
         .sequence_count = sequence_count,
         .family_count = family_count,
@@ -53,7 +54,7 @@ void tal_plan_init(tal_plan *plan, uint64_t seed, uint64_t sequence_count, uint6
     }
 }
 
-uint64_t tal_plan_begin(const tal_plan *plan, uint64_t family)
+uint64_t tal_sim_plan_begin(const tal_sim_plan *plan, uint64_t family)
 {
     TAL_ASSERT(family <= plan->family_count);
     if (family == plan->family_count)
@@ -63,14 +64,14 @@ uint64_t tal_plan_begin(const tal_plan *plan, uint64_t family)
     return family + (more < spare ? more : spare);
 }
 
-uint64_t tal_plan_family_of(const tal_plan *plan, uint64_t sequence)
+uint64_t tal_sim_plan_family_of(const tal_sim_plan *plan, uint64_t sequence)
 {
     TAL_ASSERT(sequence < plan->sequence_count);
     uint64_t low = 0; /* begin(low) <= sequence < begin(high) */
     uint64_t high = plan->family_count;
     while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
-        if (tal_plan_begin(plan, middle) <= sequence)
+        if (tal_sim_plan_begin(plan, middle) <= sequence)
             low = middle;
         else
             high = middle;
@@ -78,7 +79,7 @@ uint64_t tal_plan_family_of(const tal_plan *plan, uint64_t sequence)
     return low;
 }
 
-uint64_t tal_plan_len_draw(const tal_plan *plan, uint64_t family)
+uint64_t tal_sim_plan_len_draw(const tal_sim_plan *plan, uint64_t family)
 {
     tal_random random;
     tal_random_init(&random, plan->seed, TAL_PURPOSE_FAMILY, family);
@@ -86,38 +87,38 @@ uint64_t tal_plan_len_draw(const tal_plan *plan, uint64_t family)
     return (uint64_t)(sum * (DRAW_UNIT / 2) + 0.5);
 }
 
-uint64_t tal_plan_len_sum(const tal_plan *plan, uint64_t begin, uint64_t end)
+uint64_t tal_sim_plan_len_sum(const tal_sim_plan *plan, uint64_t begin, uint64_t end)
 {
     uint64_t sum = 0;
-    uint64_t first = tal_plan_begin(plan, begin);
+    uint64_t first = tal_sim_plan_begin(plan, begin);
     for (uint64_t family = begin; family < end; family++) {
-        uint64_t next = tal_plan_begin(plan, family + 1);
-        sum += (next - first) * tal_plan_len_draw(plan, family);
+        uint64_t next = tal_sim_plan_begin(plan, family + 1);
+        sum += (next - first) * tal_sim_plan_len_draw(plan, family);
         first = next;
     }
     return sum;
 }
 
-void tal_plan_set_len_scale(tal_plan *plan, uint64_t sum)
+void tal_sim_plan_set_len_scale(tal_sim_plan *plan, uint64_t sum)
 {
     double residues =
         (double)(plan->mean_len - TAL_SIMULATE_LEN_MIN) * (double)plan->sequence_count;
     plan->len_scale = residues / (double)(sum == 0 ? 1 : sum);
 }
 
-uint64_t tal_plan_len_max(const tal_plan *plan)
+uint64_t tal_sim_plan_len_max(const tal_sim_plan *plan)
 {
     return plan->mean_len * TAL_SIMULATE_LEN_FACTOR;
 }
 
-uint64_t tal_plan_root_len(const tal_plan *plan, uint64_t family)
+uint64_t tal_sim_plan_root_len(const tal_sim_plan *plan, uint64_t family)
 {
-    double more = (double)tal_plan_len_draw(plan, family) * plan->len_scale;
-    double room = (double)(tal_plan_len_max(plan) - TAL_SIMULATE_LEN_MIN);
+    double more = (double)tal_sim_plan_len_draw(plan, family) * plan->len_scale;
+    double room = (double)(tal_sim_plan_len_max(plan) - TAL_SIMULATE_LEN_MIN);
     return TAL_SIMULATE_LEN_MIN + (uint64_t)((more < room ? more : room) + 0.5);
 }
 
-double tal_plan_branch_mean(const tal_plan *plan, uint64_t size)
+double tal_sim_plan_branch_mean(const tal_sim_plan *plan, uint64_t size)
 {
     if (size < 2)
         return 0.0;
@@ -127,7 +128,7 @@ double tal_plan_branch_mean(const tal_plan *plan, uint64_t size)
     return plan->divergence * (double)(size - 1) / sum;
 }
 
-uint32_t tal_plan_draw_parent(const tal_plan *plan, uint64_t member, tal_random *random)
+uint32_t tal_sim_plan_draw_parent(const tal_sim_plan *plan, uint64_t member, tal_random *random)
 {
     TAL_ASSERT(member >= 1);
     uint64_t choices = member < plan->ancestor_count ? member : plan->ancestor_count;

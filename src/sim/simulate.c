@@ -44,7 +44,7 @@ typedef struct simulation {
     const tal_simulate_params *params;
     tal_comm *comm;
     tal_team *team;
-    tal_plan plan;
+    tal_sim_plan plan;
     tal_model model;
     int digits;
     uint64_t item_sequences; /* sequences per item */
@@ -129,8 +129,8 @@ static tal_status simulation_init(simulation *sim)
     const tal_simulate_params *params = sim->params;
     size_t thread_count = (size_t)tal_team_size(sim->team);
     tal_model_init(&sim->model, params->alphabet);
-    tal_plan_init(&sim->plan, params->seed, params->sequence_count, params->family_count,
-                  params->mean_len, params->divergence);
+    tal_sim_plan_init(&sim->plan, params->seed, params->sequence_count, params->family_count,
+                      params->mean_len, params->divergence);
     sim->digits = tal_record_digits(params->sequence_count);
     sim->item_sequences =
         max_u64(1, min_u64(ITEM_SEQUENCES, ITEM_BYTES / (params->mean_len + RECORD_BYTES)));
@@ -151,7 +151,7 @@ static tal_status sum_lens(void *context, int worker, size_t item)
     simulation *sim = context;
     uint64_t begin = sim->family_begin + (uint64_t)item * FAMILIES_PER_ITEM;
     uint64_t end = min_u64(begin + FAMILIES_PER_ITEM, sim->family_end);
-    sim->workers[worker].len_sum += tal_plan_len_sum(&sim->plan, begin, end);
+    sim->workers[worker].len_sum += tal_sim_plan_len_sum(&sim->plan, begin, end);
     return TAL_OK;
 }
 
@@ -172,7 +172,7 @@ static tal_status set_len_scale(simulation *sim)
     for (int i = 0; i < tal_team_size(sim->team); i++)
         sum += sim->workers[i].len_sum;
     tal_comm_sum_u64(sim->comm, &sum, 1);
-    tal_plan_set_len_scale(&sim->plan, sum);
+    tal_sim_plan_set_len_scale(&sim->plan, sum);
     return TAL_OK;
 }
 
@@ -270,8 +270,8 @@ static tal_simulate_summary summarise(simulation *sim)
     tal_comm_max_u64(sim->comm, extremes, 2);
     uint64_t largest = 0;
     for (uint64_t family = 0; family < min_u64(2, sim->plan.family_count); family++)
-        largest = max_u64(largest, tal_plan_begin(&sim->plan, family + 1) -
-                                       tal_plan_begin(&sim->plan, family));
+        largest = max_u64(largest, tal_sim_plan_begin(&sim->plan, family + 1) -
+                                       tal_sim_plan_begin(&sim->plan, family));
     return (tal_simulate_summary){
         .sequence_count = sim->plan.sequence_count,
         .residue_count = counts[COUNT_RESIDUES],

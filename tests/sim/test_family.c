@@ -10,11 +10,11 @@
 
 const char test_suite_name[] = "sim/family";
 
-static void plan_for(tal_plan *plan, uint64_t sequence_count, uint64_t family_count,
+static void plan_for(tal_sim_plan *plan, uint64_t sequence_count, uint64_t family_count,
                      uint64_t mean_len)
 {
-    tal_plan_init(plan, 11, sequence_count, family_count, mean_len, 0.5);
-    tal_plan_set_len_scale(plan, tal_plan_len_sum(plan, 0, family_count));
+    tal_sim_plan_init(plan, 11, sequence_count, family_count, mean_len, 0.5);
+    tal_sim_plan_set_len_scale(plan, tal_sim_plan_len_sum(plan, 0, family_count));
 }
 
 static void sizes_are_positive_falling_and_add_up(void)
@@ -23,14 +23,15 @@ static void sizes_are_positive_falling_and_add_up(void)
         {1, 1}, {2, 1},         {2, 2}, {1000, 1000}, {1000, 10}, {1000, 999}, {1000000, 100000},
         {7, 3}, {100000, 50000}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        tal_plan plan;
+        tal_sim_plan plan;
         plan_for(&plan, cases[i][0], cases[i][1], 100);
-        CU_ASSERT_EQUAL(tal_plan_begin(&plan, 0), 0);
-        CU_ASSERT_EQUAL(tal_plan_begin(&plan, plan.family_count), plan.sequence_count);
+        CU_ASSERT_EQUAL(tal_sim_plan_begin(&plan, 0), 0);
+        CU_ASSERT_EQUAL(tal_sim_plan_begin(&plan, plan.family_count), plan.sequence_count);
         uint64_t last_size = plan.sequence_count;
         int rise_count = 0;
         for (uint64_t family = 0; family < plan.family_count; family++) {
-            uint64_t size = tal_plan_begin(&plan, family + 1) - tal_plan_begin(&plan, family);
+            uint64_t size =
+                tal_sim_plan_begin(&plan, family + 1) - tal_sim_plan_begin(&plan, family);
             CU_ASSERT(size >= 1);
             CU_ASSERT(size <= plan.sequence_count);
             rise_count += size > last_size + 1; /* Rounding makes sizes rise by one at most. */
@@ -42,33 +43,34 @@ static void sizes_are_positive_falling_and_add_up(void)
 
 static void sizes_stay_valid_at_the_largest_counts(void)
 {
-    tal_plan plan;
-    tal_plan_init(&plan, 1, TAL_SIMULATE_SEQUENCES_MAX, TAL_SIMULATE_SEQUENCES_MAX - 1000, 100,
-                  0.5);
+    tal_sim_plan plan;
+    tal_sim_plan_init(&plan, 1, TAL_SIMULATE_SEQUENCES_MAX, TAL_SIMULATE_SEQUENCES_MAX - 1000, 100,
+                      0.5);
     for (int trial = 0; trial < 100000; trial++) {
         uint64_t family = (uint64_t)test_random_in(0, (int64_t)plan.family_count - 1);
-        uint64_t begin = tal_plan_begin(&plan, family);
-        uint64_t end = tal_plan_begin(&plan, family + 1);
+        uint64_t begin = tal_sim_plan_begin(&plan, family);
+        uint64_t end = tal_sim_plan_begin(&plan, family + 1);
         CU_ASSERT(begin < end && end - begin <= 1001);
     }
-    tal_plan_init(&plan, 1, TAL_SIMULATE_SEQUENCES_MAX, TAL_SIMULATE_SEQUENCES_MAX / 8, 100, 0.5);
+    tal_sim_plan_init(&plan, 1, TAL_SIMULATE_SEQUENCES_MAX, TAL_SIMULATE_SEQUENCES_MAX / 8, 100,
+                      0.5);
     for (int trial = 0; trial < 100000; trial++) {
         uint64_t sequence = (uint64_t)test_random_in(0, (int64_t)plan.sequence_count - 1);
-        uint64_t family = tal_plan_family_of(&plan, sequence);
-        CU_ASSERT(tal_plan_begin(&plan, family) <= sequence);
-        CU_ASSERT(sequence < tal_plan_begin(&plan, family + 1));
+        uint64_t family = tal_sim_plan_family_of(&plan, sequence);
+        CU_ASSERT(tal_sim_plan_begin(&plan, family) <= sequence);
+        CU_ASSERT(sequence < tal_sim_plan_begin(&plan, family + 1));
     }
 }
 
 static void family_of_a_sequence_is_the_one_that_holds_it(void)
 {
-    tal_plan plan;
+    tal_sim_plan plan;
     plan_for(&plan, 5000, 700, 100);
     uint64_t family = 0;
     for (uint64_t sequence = 0; sequence < 5000; sequence++) {
-        while (tal_plan_begin(&plan, family + 1) <= sequence)
+        while (tal_sim_plan_begin(&plan, family + 1) <= sequence)
             family++;
-        CU_ASSERT_EQUAL(tal_plan_family_of(&plan, sequence), family);
+        CU_ASSERT_EQUAL(tal_sim_plan_family_of(&plan, sequence), family);
     }
 }
 
@@ -78,14 +80,14 @@ static void mean_of_first_lens_weighted_by_size_is_what_was_asked_for(void)
     static const uint64_t families[] = {1, 30, 3000};
     for (size_t i = 0; i < 4; i++)
         for (size_t k = 0; k < 3; k++) {
-            tal_plan plan;
+            tal_sim_plan plan;
             plan_for(&plan, 3000, families[k], means[i]);
             double sum = 0.0;
             for (uint64_t family = 0; family < families[k]; family++) {
-                uint64_t len = tal_plan_root_len(&plan, family);
-                CU_ASSERT(len >= TAL_SIMULATE_LEN_MIN && len <= tal_plan_len_max(&plan));
-                sum += (double)len *
-                       (double)(tal_plan_begin(&plan, family + 1) - tal_plan_begin(&plan, family));
+                uint64_t len = tal_sim_plan_root_len(&plan, family);
+                CU_ASSERT(len >= TAL_SIMULATE_LEN_MIN && len <= tal_sim_plan_len_max(&plan));
+                sum += (double)len * (double)(tal_sim_plan_begin(&plan, family + 1) -
+                                              tal_sim_plan_begin(&plan, family));
             }
             CU_ASSERT(fabs(sum / 3000 - (double)means[i]) < 1.0);
         }
@@ -97,14 +99,14 @@ typedef struct seen {
     double distance_sum; /* of members that are not first */
     uint64_t descendant_count;
     int wrong_count;
-    const tal_plan *plan;
+    const tal_sim_plan *plan;
     tal_buffer text;
 } seen;
 
 static tal_status look(void *context, const tal_member *member)
 {
     seen *state = context;
-    uint64_t first = tal_plan_begin(state->plan, member->family);
+    uint64_t first = tal_sim_plan_begin(state->plan, member->family);
     bool is_first = member->member == 0;
     state->wrong_count += member->sequence != state->next;
     state->wrong_count += member->sequence != first + member->member;
@@ -125,7 +127,7 @@ static tal_status look(void *context, const tal_member *member)
 
 static void any_cut_into_ranges_gives_the_same_sequences(void)
 {
-    tal_plan plan;
+    tal_sim_plan plan;
     tal_model model;
     plan_for(&plan, 2000, 40, 50);
     tal_model_init(&model, TAL_PROTEIN);
@@ -154,7 +156,7 @@ static void any_cut_into_ranges_gives_the_same_sequences(void)
 /* One maker that jumps about gives what one that goes straight through gives. */
 static void ranges_in_any_order_give_the_same_sequences(void)
 {
-    tal_plan plan;
+    tal_sim_plan plan;
     tal_model model;
     plan_for(&plan, 600, 4, 50);
     tal_model_init(&model, TAL_PROTEIN);
@@ -193,9 +195,9 @@ static void mean_distance_is_the_divergence(void)
         double count = 0.0;
         uint64_t trials = 12000 / sizes[i];
         for (uint64_t seed = 0; seed < trials; seed++) {
-            tal_plan plan;
-            tal_plan_init(&plan, seed, sizes[i], 1, 30, 0.5);
-            tal_plan_set_len_scale(&plan, 1);
+            tal_sim_plan plan;
+            tal_sim_plan_init(&plan, seed, sizes[i], 1, 30, 0.5);
+            tal_sim_plan_set_len_scale(&plan, 1);
             tal_family_maker maker;
             tal_family_maker_init(&maker, &plan, &model, 0.0, 0.0);
             seen state = {.plan = &plan};
@@ -218,7 +220,7 @@ static tal_status refuse(void *context, const tal_member *member)
 
 static void failure_of_a_visit_ends_the_range(void)
 {
-    tal_plan plan;
+    tal_sim_plan plan;
     tal_model model;
     plan_for(&plan, 100, 10, 50);
     tal_model_init(&model, TAL_PROTEIN);
