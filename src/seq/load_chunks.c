@@ -186,7 +186,8 @@ static tal_status encode_chunk(chunk_loader *chunks, const chunk *next)
 /* Gather what this rank sends in this round, ordered by receiver. */
 static tal_status collect(chunk_loader *chunks)
 {
-    tal_status status = TAL_OK;
+    /* Nothing received is a place in memory too. */
+    tal_status status = tal_buffer_reserve(&chunks->received, 1);
     for (size_t i = 0; i < chunks->own_count && status == TAL_OK; i++)
         status = take_chunks(chunks, &chunks->slots[i]);
     tal_buffer_reset(&chunks->send);

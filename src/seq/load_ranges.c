@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* What a rank reads at once; and behind its range, at first, to find the end of a record. */
-enum { PIECE_BYTES = 16 << 20, BEYOND_BYTES = 16 << 10 };
+enum { PIECE_BYTES = 8 << 20, BEYOND_BYTES = 16 << 10 };
 
 /* Where an error is found by counting lines from the begin of the file, up to this offset. */
 #define LOCATE_BYTES_MAX (UINT64_C(8) << 30)

@@ -81,7 +81,7 @@ tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes,
     if (set->count == set->capacity)
         status = resize(set, set->capacity < 16 ? 16 : set->capacity * 2);
     if (status == TAL_OK)
-        status = tal_buffer_reserve(&set->residues, len);
+        status = tal_buffer_reserve(&set->residues, len + 1); /* Never a NULL view. */
     if (status == TAL_OK)
         status = tal_buffer_reserve(&set->headers, header_bytes + 1);
     if (status != TAL_OK)
@@ -184,7 +184,7 @@ tal_status tal_seqset_decode(tal_seqset *set, tal_gid gid_begin, const uint8_t *
         status = resize(set, needed > set->capacity * 2 ? needed : set->capacity * 2);
     }
     if (status == TAL_OK)
-        status = tal_buffer_reserve(&set->residues, head.residue_bytes);
+        status = tal_buffer_reserve(&set->residues, head.residue_bytes + 1);
     if (status == TAL_OK)
         status = tal_buffer_reserve(&set->headers, head.header_bytes);
     if (status != TAL_OK || count == 0)
