@@ -4,6 +4,7 @@
 
 static const tal_command *const commands[] = {
     &tal_command_search,
+    &tal_command_export,
     &tal_command_simulate,
     &tal_command_info,
     NULL,
