@@ -4,20 +4,26 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stop.h"
+#include "conf/environment.h"
+#include "dist/job.h"
 #include "search/search.h"
 #include "store/result.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum {
-    /* Queries of one block: profiles take 32 bytes a residue and strand. */
-    BLOCK_RESIDUES = 1 << 20,
-    BLOCK_QUERIES = 1 << 14,
+    /* Queries of one block, the unit of restart: profiles take 32 bytes a residue and strand. */
+    BLOCK_RESIDUES = 1 << 18,
+    BLOCK_QUERIES = 1 << 12,
     TRACE_BYTES = 1 << 26,
     ATTRIBUTE_LIMIT = 64,
+    JOB_END_SECONDS = 120, /* before the end of a Slurm job: time to stop */
 };
 
 static const tal_option options[] = {
@@ -109,6 +115,13 @@ static const tal_option options[] = {
      .max = 1000,
      .conf_key = "input.open_files",
      .help = "input files read at the same time"},
+    {.name = "max-time",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "SECONDS",
+     .default_text = "0",
+     .max = 1e9,
+     .help = "stop in time, keeping what is finished (exit code 75); 0: two minutes before the end "
+             "of the Slurm job, if there is one"},
     {0},
 };
 
@@ -122,7 +135,8 @@ typedef struct search_run {
     size_t reference_path_count;
     tal_team *team;
     tal_stream *stream;
-    tal_result_writer *writer;
+    tal_job *job;
+    uint64_t block_count;
     tal_seqset *references;
     tal_set_info reference_info;
     tal_matrix matrix;
@@ -286,10 +300,36 @@ static void show_progress(void *context, double share)
     tal_progress_show(context, share);
 }
 
+/* Search one block unless an earlier run finished it. */
+static tal_status search_block(search_run *self, uint64_t index, const tal_seqset *block)
+{
+    bool is_finished = false;
+    tal_status status = tal_job_find(self->job, index, block, &is_finished);
+    if (status != TAL_OK || is_finished)
+        return status;
+    status = tal_comm_agree(self->comm, tal_stop_check());
+    if (status != TAL_OK)
+        return status;
+    tal_block_hits hits;
+    uint64_t before[TAL_COUNT_COUNT];
+    uint64_t counts[TAL_COUNT_COUNT];
+    tal_search_counts(self->search, before);
+    status = tal_search_block(self->search, block, &hits);
+    if (status != TAL_OK)
+        return status;
+    uint64_t start = tal_clock_ns();
+    tal_search_counts(self->search, counts);
+    for (size_t i = 0; i < TAL_COUNT_COUNT; i++)
+        counts[i] -= before[i];
+    status = tal_job_keep(self->job, index, block, &hits, counts, TAL_COUNT_COUNT);
+    self->write_seconds += seconds_since(start);
+    return status;
+}
+
 static tal_status search_blocks(search_run *self)
 {
     double before = 0;
-    for (;;) {
+    for (self->block_count = 0;; self->block_count++) {
         const tal_seqset *block;
         tal_status status = tal_stream_next(self->stream, &block);
         if (status != TAL_OK || block == NULL)
@@ -297,16 +337,25 @@ static tal_status search_blocks(search_run *self)
         double after = tal_stream_progress(self->stream);
         tal_progress_part(&self->progress, before, after);
         before = after < 0 ? 0 : after;
-        tal_block_hits hits;
-        status = tal_search_block(self->search, block, &hits);
-        if (status != TAL_OK)
-            return status;
-        uint64_t start = tal_clock_ns();
-        status = tal_result_append(self->writer, block, &hits);
-        self->write_seconds += seconds_since(start);
+        status = search_block(self, self->block_count, block);
         if (status != TAL_OK)
             return status;
     }
+}
+
+/* The finished blocks into the result file, in query order. */
+static tal_status append_blocks(search_run *self, tal_result_writer *writer)
+{
+    for (uint64_t index = 0; index < self->block_count; index++) {
+        const tal_seqset *block;
+        tal_block_hits hits;
+        tal_status status = tal_job_read(self->job, index, &block, &hits);
+        if (status == TAL_OK)
+            status = tal_result_append(writer, block, &hits);
+        if (status != TAL_OK)
+            return status;
+    }
+    return TAL_OK;
 }
 
 static tal_result_attribute text_attribute(const char *name, const char *text)
@@ -352,8 +401,8 @@ static size_t list_parameters(const search_run *self, tal_result_attribute *list
 }
 
 /* What came out: counters summed over all ranks. */
-static size_t list_summary(const search_run *self, const uint64_t *counts, double seconds,
-                           tal_result_attribute *list)
+static size_t list_summary(const search_run *self, const uint64_t *counts, uint64_t run_cells,
+                           double seconds, tal_result_attribute *list)
 {
     const tal_set_info *queries = tal_stream_info(self->stream);
     double score_seconds = tal_search_times_get(self->search).score;
@@ -372,9 +421,8 @@ static size_t list_summary(const search_run *self, const uint64_t *counts, doubl
         u64_attribute("threads_per_rank", (uint64_t)tal_team_size(self->team)),
         text_attribute("isa", tal_isa_name(self->params.isa)),
         f64_attribute("seconds", seconds),
-        f64_attribute("score_gcups", score_seconds > 0
-                                         ? (double)counts[TAL_COUNT_CELLS] / score_seconds * 1e-9
-                                         : 0),
+        f64_attribute("score_gcups",
+                      score_seconds > 0 ? (double)run_cells / score_seconds * 1e-9 : 0),
     };
     memcpy(list, all, sizeof(all));
     return sizeof(all) / sizeof(all[0]);
@@ -414,27 +462,32 @@ static void print_summary(const tal_result_attribute *list, size_t count, const 
     tal_log(TAL_LOG_INFO, "result: %s", path);
 }
 
-static tal_status finish(search_run *self)
+/* Cells of this run, over all ranks: what its time is to be compared with. */
+static uint64_t count_run_cells(const search_run *self)
 {
-    uint64_t *counts = tal_alloc_array(TAL_COUNT_COUNT, sizeof(*counts));
-    tal_status status = tal_comm_agree(self->comm, counts == NULL ? TAL_ERR_MEMORY : TAL_OK);
-    if (status != TAL_OK) {
-        tal_free(counts);
-        return status;
-    }
+    uint64_t counts[TAL_COUNT_COUNT];
     tal_search_counts(self->search, counts);
     tal_comm_accumulate_u64(self->comm, counts, TAL_COUNT_COUNT);
-    tal_comm_broadcast(self->comm, counts, TAL_COUNT_COUNT * sizeof(*counts), 0);
+    tal_comm_broadcast(self->comm, counts, sizeof(counts), 0);
+    return counts[TAL_COUNT_CELLS];
+}
+
+/* Write what is known only now and give the file its name; takes the writer. */
+static tal_status close_result(search_run *self, tal_result_writer *writer, const bool *is_hit)
+{
+    uint64_t counts[TAL_COUNT_COUNT];
+    tal_job_counts(self->job, counts, TAL_COUNT_COUNT);
+    uint64_t run_cells = count_run_cells(self);
     double seconds = seconds_since(self->start_ns);
     tal_comm_broadcast(self->comm, &seconds, sizeof(seconds), 0);
 
     tal_result_attribute parameters[ATTRIBUTE_LIMIT];
     tal_result_attribute summary[ATTRIBUTE_LIMIT];
     tal_result_attribute rank_numbers[ATTRIBUTE_LIMIT];
-    size_t summary_count = list_summary(self, counts, seconds, summary);
+    size_t summary_count = list_summary(self, counts, run_cells, seconds, summary);
     tal_result_closing closing = {
         .references = self->references,
-        .is_hit = tal_search_is_hit(self->search),
+        .is_hit = is_hit,
         .query_info = tal_stream_info(self->stream),
         .reference_info = &self->reference_info,
         .parameters = parameters,
@@ -446,13 +499,87 @@ static tal_status finish(search_run *self)
         .rank_numbers = rank_numbers,
         .rank_number_count = list_rank_numbers(self, rank_numbers),
     };
-    tal_result_writer *writer = self->writer;
-    self->writer = NULL; /* tal_result_finish destroys it in every case. */
-    status = tal_result_finish(writer, &closing);
+    tal_status status = tal_result_finish(writer, &closing);
     if (status == TAL_OK)
         print_summary(summary, summary_count, tal_run_text(self->run, "output"));
-    tal_free(counts);
     return status;
+}
+
+/* The result file from the finished blocks. Collective; agreed status. */
+static tal_status assemble(search_run *self)
+{
+    tal_result_writer *writer = NULL;
+    bool *is_hit = tal_alloc_zero(tal_seqset_count(self->references) * sizeof(*is_hit));
+    tal_status status = tal_comm_agree(self->comm, is_hit == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status == TAL_OK)
+        status =
+            tal_job_mark_hits(self->job, self->references, self->params.sequence_count, is_hit);
+    if (status == TAL_OK)
+        status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
+                                   tal_job_folder(self->job), tal_run_flag(self->run, "force"),
+                                   self->reference_info.alphabet, &writer);
+    if (status == TAL_OK)
+        status = append_blocks(self, writer);
+    if (status == TAL_OK) {
+        status = close_result(self, writer, is_hit);
+        writer = NULL; /* Taken. */
+    }
+    tal_result_discard(writer);
+    tal_free(is_hit);
+    return status;
+}
+
+/* What the job computes, one line a value: what a resumed run must share. */
+static tal_status begin_job(search_run *self)
+{
+    tal_result_attribute list[ATTRIBUTE_LIMIT];
+    size_t count = list_parameters(self, list);
+    tal_buffer text = {0};
+    tal_status status = TAL_OK;
+    for (size_t i = 0; i < count && status == TAL_OK; i++) {
+        if (strcmp(list[i].name, "command_line") == 0)
+            continue; /* Ranks, threads and paths may differ. */
+        if (list[i].type == TAL_ATTRIBUTE_TEXT)
+            status = tal_buffer_printf(&text, "%s %s\n", list[i].name, list[i].text);
+        else if (list[i].type == TAL_ATTRIBUTE_U64)
+            status = tal_buffer_printf(&text, "%s %" PRIu64 "\n", list[i].name, list[i].u64);
+        else
+            status = tal_buffer_printf(&text, "%s %.17g\n", list[i].name, list[i].f64);
+    }
+    uint64_t hash = 0;
+    for (size_t i = 0; i < self->reference_info.file_count; i++)
+        hash = hash * 31 + self->reference_info.files[i].hash;
+    if (status == TAL_OK)
+        status = tal_buffer_printf(
+            &text,
+            "matrix_hash %016" PRIx64 "\nreferences %" PRIu64 "\nreference_residues %" PRIu64
+            "\nreference_hash %016" PRIx64 "\nblock_residues %d\n",
+            tal_matrix_hash(&self->matrix), self->reference_info.sequence_count,
+            self->reference_info.residue_count, hash, BLOCK_RESIDUES);
+    if (status == TAL_OK)
+        status = tal_buffer_append(&text, "", 1);
+    status = tal_comm_agree(self->comm, status);
+    if (status == TAL_OK)
+        status = tal_job_begin(self->job, (const char *)text.data, self->reference_info.alphabet,
+                               tal_run_flag(self->run, "force"));
+    if (status == TAL_OK && tal_job_resumed_count(self->job) > 0)
+        tal_log(TAL_LOG_INFO, "going on with '%s': %" PRIu64 " blocks of queries are finished",
+                tal_job_folder(self->job), tal_job_resumed_count(self->job));
+    tal_buffer_deinit(&text);
+    return status;
+}
+
+/* When to stop by ourselves. */
+static void set_deadline(const search_run *self)
+{
+    double seconds = tal_run_real(self->run, "max-time");
+    const char *job_end = tal_variable_find(TAL_VARIABLE_SLURM_JOB_END_TIME);
+    if (seconds > 0) {
+        tal_stop_set_deadline(self->start_ns + (uint64_t)(seconds * 1e9));
+    } else if (job_end != NULL) {
+        double left = difftime((time_t)strtoll(job_end, NULL, 10), time(NULL)) - JOB_END_SECONDS;
+        tal_stop_set_deadline(tal_clock_ns() + (left > 0 ? (uint64_t)(left * 1e9) : 1));
+    }
 }
 
 static tal_status set_up(search_run *self)
@@ -472,11 +599,15 @@ static tal_status set_up(search_run *self)
     status = tal_comm_agree(self->comm, choose_params(self, alphabet));
     if (status != TAL_OK)
         return status;
-    status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
-                               tal_run_flag(self->run, "force"), alphabet, &self->writer);
+    const char *output = tal_run_text(self->run, "output");
+    status = tal_result_check_path(self->comm, output, tal_run_flag(self->run, "force"));
+    if (status == TAL_OK)
+        status = tal_job_open(self->comm, output, &self->job);
     if (status != TAL_OK)
         return status;
     status = load_references(self);
+    if (status == TAL_OK)
+        status = begin_job(self);
     if (status != TAL_OK)
         return status;
     tal_progress_init(&self->progress,
@@ -493,15 +624,17 @@ static tal_status set_up(search_run *self)
 static tal_status run_search(tal_run *run)
 {
     search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
+    tal_stop_install();
+    set_deadline(&self);
     tal_status status = set_up(&self);
     if (status == TAL_OK) {
         status = search_blocks(&self);
         tal_progress_end(&self.progress);
     }
     if (status == TAL_OK)
-        status = finish(&self);
+        status = assemble(&self);
+    tal_job_close(self.job, status == TAL_OK);
     tal_search_destroy(self.search);
-    tal_result_discard(self.writer);
     tal_seqset_destroy(self.references);
     tal_set_info_deinit(&self.reference_info);
     tal_stream_close(self.stream);

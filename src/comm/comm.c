@@ -129,6 +129,12 @@ void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count)
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->world);
 }
 
+void tal_comm_or_u64(tal_comm *comm, uint64_t *values, size_t count)
+{
+    TAL_ASSERT(count <= PIECE_BYTES);
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_BOR, comm->world);
+}
+
 void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);

@@ -15,6 +15,9 @@ static const struct {
     [TAL_VARIABLE_OMP_NUM_THREADS] = {"OMP_NUM_THREADS",
                                       "likewise, when SLURM_CPUS_PER_TASK is not set; of a list "
                                       "the first number counts"},
+    [TAL_VARIABLE_SLURM_JOB_END_TIME] = {"SLURM_JOB_END_TIME",
+                                         "search stops two minutes before this time (seconds "
+                                         "since 1970), unless --max-time is given"},
 };
 
 const char *tal_variable_name(tal_variable variable)

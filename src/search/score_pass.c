@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/stop.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -114,9 +115,11 @@ static tal_status score_item(void *context, int worker, size_t idx)
     const tal_item *item = &pass->items[idx];
     tal_search_worker *own = &search->workers[worker];
     tal_lid lane_count = item_lane_count(search, item);
-    tal_status status =
-        tal_batch_fill(&own->batch, search->references,
-                       search->order + (size_t)item->batch * TAL_BATCH_LANES, (int)lane_count);
+    tal_status status = tal_stop_check();
+    if (status == TAL_OK)
+        status =
+            tal_batch_fill(&own->batch, search->references,
+                           search->order + (size_t)item->batch * TAL_BATCH_LANES, (int)lane_count);
     if (status != TAL_OK)
         return status;
     uint64_t batch_residues = 0;

@@ -33,7 +33,6 @@ void tal_search_destroy(tal_search *search)
     for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
         worker_deinit(&search->workers[i]);
     free(search->workers);
-    tal_free(search->is_hit);
     tal_free(search->order);
     tal_free(search);
 }
@@ -79,11 +78,6 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     tal_status status = tal_plan_order(references, &search->order, &search->order_count);
     if (status != TAL_OK)
         goto done;
-    search->is_hit = tal_alloc_zero(tal_seqset_count(references) * sizeof(*search->is_hit));
-    if (search->is_hit == NULL) {
-        status = TAL_ERR_MEMORY;
-        goto done;
-    }
     status = create_workers(search);
     if (status != TAL_OK)
         goto done;
@@ -98,11 +92,6 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
 done:
     tal_search_destroy(search);
     return status;
-}
-
-const bool *tal_search_is_hit(const tal_search *search)
-{
-    return search->is_hit;
 }
 
 void tal_search_counts(const tal_search *search, uint64_t *out_values)

@@ -68,9 +68,6 @@ void tal_search_destroy(tal_search *search);
 tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
                             tal_block_hits *out_hits);
 
-/* is_hit[lid] of all references of this rank so far; valid while the search lives. */
-const bool *tal_search_is_hit(const tal_search *search);
-
 /* out_values has TAL_COUNT_COUNT entries: this rank's sums. */
 void tal_search_counts(const tal_search *search, uint64_t *out_values);
 

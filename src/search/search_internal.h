@@ -33,7 +33,6 @@ struct tal_search {
     const tal_seqset *references;
     tal_lid *order; /* references, longest first, without empty ones */
     tal_lid order_count;
-    bool *is_hit;
     tal_search_worker *workers;
     tal_accum *accum;
     tal_candidates *candidates;

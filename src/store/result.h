@@ -22,9 +22,14 @@ typedef struct tal_result_attribute {
 
 typedef struct tal_result_writer tal_result_writer;
 
-/* Create a temporary file beside `path` (same folder, so that the final rename is atomic).
- * An existing `path` is TAL_ERR_OUTPUT unless is_forced. Collective; agreed status. */
-tal_status tal_result_create(tal_comm *comm, const char *path, bool is_forced,
+/* May `path` become a result? TAL_ERR_OUTPUT when it exists and not is_forced, or is no plain file:
+ * asked before hours of work. Collective; agreed status. */
+tal_status tal_result_check_path(tal_comm *comm, const char *path, bool is_forced);
+
+/* Create a temporary file in `folder` (NULL: that of `path`), which must be on the file system of
+ * `path`, so that the final rename is atomic. An existing `path` is TAL_ERR_OUTPUT unless
+ * is_forced. Collective; agreed status. */
+tal_status tal_result_create(tal_comm *comm, const char *path, const char *folder, bool is_forced,
                              tal_alphabet alphabet, tal_result_writer **out_writer);
 
 /* Append one query block (the same on every rank) and this rank's hits of it. Rank r gives the hits

@@ -289,7 +289,7 @@ static tal_status finish(tal_comm *comm, const sample *content, tal_result_write
 tal_status sample_write(tal_comm *comm, const sample *content, const char *path, bool is_forced)
 {
     tal_result_writer *writer = NULL;
-    tal_status status = tal_result_create(comm, path, is_forced, content->alphabet, &writer);
+    tal_status status = tal_result_create(comm, path, NULL, is_forced, content->alphabet, &writer);
     if (status != TAL_OK)
         return status;
     for (int block = 0; block < SAMPLE_BLOCKS && status == TAL_OK; block++) {
