@@ -1,5 +1,6 @@
 /* The score kernels in AVX-512 VBMI; see score_template.h. */
 #include "kernels/score.h"
+#include "kernels/score_scratch.h"
 #include "kernels/vec_avx512.h"
 
 #define WIDTH 8

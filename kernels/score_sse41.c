@@ -1,5 +1,6 @@
 /* The score kernels in SSE4.1; see score_template.h. */
 #include "kernels/score.h"
+#include "kernels/score_scratch.h"
 #include "kernels/vec_sse41.h"
 
 #define WIDTH 8
