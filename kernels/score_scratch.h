@@ -5,9 +5,9 @@
 #include "kernels/row_class.h"
 
 enum {
-    /* Query rows per strip: H and E of a strip are at most 64 KiB and stay in L2, while what begins
+    /* Query rows per strip: H and E of a strip are at most 128 KiB and stay in L2, while what begins
      * and ends a strip is spread over many rows. */
-    TAL_SCORE_STRIP_ROWS = 512,
+    TAL_SCORE_STRIP_ROWS = 1024,
     TAL_SCORE_VECTOR_BYTES = 64, /* the widest */
 };
 

@@ -3,6 +3,8 @@
 #include "kernels/score_scratch.h"
 #include "kernels/vec_sse41.h"
 
+#define TABLE_ROWS_PER_CLASS 2
+
 #define WIDTH 8
 #include "kernels/score_template.h"
 #undef WIDTH

@@ -1,9 +1,11 @@
 /* Score kernels of one width for one instruction set; included by score_ISA.c once per width.
  *
- * Needs WIDTH (8, 16, 32) and the operations vecWIDTH_* of a vec_*.h: `set1`, `add`, `sub` (both
- * saturating at 8 and 16 bit), `max`, `row_load`, `letters_load`, `lookup`, and for all widths the
- * type `vec`, vec_load and vec_store. Defines score_local_WIDTH and, for 16 and 32 bit,
- * score_global_WIDTH and score_semiglobal_WIDTH. No include guard: that is the point.
+ * Needs WIDTH (8, 16, 32), TABLE_ROWS_PER_CLASS (the query rows per different row from which on a
+ * table of scores pays; measured, see docs/performance.md) and the operations vecWIDTH_* of a
+ * vec_*.h: `set1`, `add`, `sub` (both saturating at 8 and 16 bit), `max`, `row_load`,
+ * `letters_load`, `lookup`, and for all widths the type `vec`, vec_load and vec_store. Defines
+ * score_local_WIDTH and, for 16 and 32 bit, score_global_WIDTH and score_semiglobal_WIDTH. No
+ * include guard: that is the point.
  *
  * Inter-sequence lanes: one reference per lane (Rognes 2011, SWIPE). Four reference columns per
  * pass over the query rows, so that H and E of a row are loaded and stored once per four cells, and
@@ -22,9 +24,6 @@
  * subtraction and a maximum, not four operations, at the same count of operations per cell. As E is
  * below some earlier H, the maximum over max(diagonal + S, F) is that over H.
  */
-#ifndef SCORE_TABLE_WORTH
-#define SCORE_TABLE_WORTH(job) ((job)->lane_len[0] >= 32)
-#endif
 #define SCORE_PASTE3(a, b, c) a##b##c
 #define SCORE_PASTE(a, b, c)  SCORE_PASTE3(a, b, c)
 #define OP(name)              SCORE_PASTE(vec, WIDTH, _##name)
@@ -35,7 +34,10 @@
 #define LANES                 ((int)(sizeof(vec) / sizeof(ELEMENT)))
 /* How local alignment keeps 0: at 8 and 16 bit as the smallest value, where saturation holds it. */
 #define LOCAL_ZERO (WIDTH == 32 ? 0 : ELEMENT_MIN)
-#define INLINE     static inline __attribute__((always_inline))
+/* Do not even look for equal rows with fewer columns, or where so few classes would be too many. */
+#define TABLE_COLUMNS 32
+#define FEW_CLASSES   4
+#define INLINE        static inline __attribute__((always_inline))
 
 /* What every cell needs; all members are loop constants. */
 typedef struct FN(costs) {
@@ -67,12 +69,11 @@ typedef struct FN(columns) {
     vec h[TAL_BATCH_COLUMN_STEP], f[TAL_BATCH_COLUMN_STEP];
 } FN(columns);
 
-/* H of one cell in every lane. e and f go from this cell's to those of the cells to the right and
- * below. */
-INLINE vec FN(cell)(const FN(costs) * costs, tal_mode mode, vec diagonal, vec score, vec *e, vec *f,
-                    vec *best)
+/* H of one cell in every lane, from the H left above plus the score. e and f go from this cell's to
+ * those of the cells to the right and below. */
+INLINE vec FN(cell)(const FN(costs) * costs, tal_mode mode, vec paired, vec *e, vec *f, vec *best)
 {
-    vec opens = OP(max)(OP(add)(diagonal, score), *f);
+    vec opens = OP(max)(paired, *f);
     if (mode == TAL_LOCAL && WIDTH == 32)
         opens = OP(max)(opens, costs->zero);
     if (mode == TAL_LOCAL || WIDTH != 32)
@@ -118,29 +119,28 @@ INLINE void FN(advance)(const FN(strip) * strip, const FN(costs) * costs, tal_mo
     const int8_t *profile = strip->profile;
     const uint8_t *row_class = strip->row_class;
     for (int32_t left = strip->row_count; left > 0; left--) {
-        vec score_0, score_1, score_2, score_3;
+        vec paired_0, paired_1, paired_2, paired_3; /* From here on the H above are free. */
         if (table != NULL) {
             const vec *scores = table + (size_t)*row_class * TAL_BATCH_COLUMN_STEP;
-            score_0 = vec_load(scores);
-            score_1 = vec_load(scores + 1);
-            score_2 = vec_load(scores + 2);
-            score_3 = vec_load(scores + 3);
+            paired_0 = OP(add)(diagonal, vec_load(scores));
+            paired_1 = OP(add)(h_0, vec_load(scores + 1));
+            paired_2 = OP(add)(h_1, vec_load(scores + 2));
+            paired_3 = OP(add)(h_2, vec_load(scores + 3));
             row_class++;
         } else {
             const OP(row) row = OP(row_load)(profile);
-            score_0 = OP(lookup)(row, letters_0);
-            score_1 = OP(lookup)(row, letters_1);
-            score_2 = OP(lookup)(row, letters_2);
-            score_3 = OP(lookup)(row, letters_3);
+            paired_0 = OP(add)(diagonal, OP(lookup)(row, letters_0));
+            paired_1 = OP(add)(h_0, OP(lookup)(row, letters_1));
+            paired_2 = OP(add)(h_1, OP(lookup)(row, letters_2));
+            paired_3 = OP(add)(h_2, OP(lookup)(row, letters_3));
             profile += TAL_PROFILE_STRIDE;
         }
-        const vec above_0 = h_0, above_1 = h_1, above_2 = h_2, above_left = diagonal;
         diagonal = vec_load(h_e);
         vec e = vec_load(h_e + 1);
-        h_0 = FN(cell)(costs, mode, above_left, score_0, &e, &f_0, &peak);
-        h_1 = FN(cell)(costs, mode, above_0, score_1, &e, &f_1, &peak);
-        h_2 = FN(cell)(costs, mode, above_1, score_2, &e, &f_2, &peak);
-        h_3 = FN(cell)(costs, mode, above_2, score_3, &e, &f_3, &peak);
+        h_0 = FN(cell)(costs, mode, paired_0, &e, &f_0, &peak);
+        h_1 = FN(cell)(costs, mode, paired_1, &e, &f_1, &peak);
+        h_2 = FN(cell)(costs, mode, paired_2, &e, &f_2, &peak);
+        h_3 = FN(cell)(costs, mode, paired_3, &e, &f_3, &peak);
         vec_store(h_e, h_3);
         vec_store(h_e + 1, e);
         h_e += 2;
@@ -293,10 +293,10 @@ INLINE uint64_t FN(score_batch)(const tal_score_job *job, tal_mode mode)
 {
     const tal_score_scratch scratch = tal_score_scratch_cut(job->query_len, job->lane_len[0]);
     tal_row_classes classes = {.count = 0};
-    if (SCORE_TABLE_WORTH(job)) {
+    if (job->query_len >= TABLE_ROWS_PER_CLASS * FEW_CLASSES && job->lane_len[0] >= TABLE_COLUMNS) {
         tal_row_classes_find(job->profile, job->query_len,
                              (uint8_t *)job->scratch + scratch.row_class, &classes);
-        if (classes.count * 2 > job->query_len)
+        if (classes.count * TABLE_ROWS_PER_CLASS > job->query_len)
             classes.count = 0;
     }
     uint64_t flagged = 0;
@@ -331,4 +331,6 @@ static uint64_t FN(score_semiglobal)(const tal_score_job *job)
 #undef ELEMENT_MAX
 #undef LANES
 #undef LOCAL_ZERO
+#undef TABLE_COLUMNS
+#undef FEW_CLASSES
 #undef INLINE
