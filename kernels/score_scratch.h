@@ -5,8 +5,8 @@
 #include "kernels/row_class.h"
 
 enum {
-    /* Query rows per strip: H and E of a strip are at most 128 KiB and stay in L2, while what begins
-     * and ends a strip is spread over many rows. */
+    /* Query rows per strip: H and E of a strip are at most 128 KiB and stay in L2, while what
+     * begins and ends a strip is spread over many rows. */
     TAL_SCORE_STRIP_ROWS = 1024,
     TAL_SCORE_VECTOR_BYTES = 64, /* the widest */
 };
