@@ -14,7 +14,7 @@
 #include "base/types.h"
 
 /* No path leads here. Below every score that can occur (real ones stay within +-2^30, and those
- * grown from a clamped boundary fall by at most 127 per row), with room to subtract a gap. */
+ * grown from a clamped boundary fall by at most 100 per pair), with room to subtract a gap. */
 #define TAL_COLUMN_DEAD (-2000000000)
 
 /* Direction bits of a cell: where H came from, and whether E and F extend a gap. On equal values H

@@ -15,6 +15,10 @@
 #include <string.h>
 
 #define BOUNDARY_MIN (-(INT32_C(1) << 30))
+_Static_assert(BOUNDARY_MIN + (int64_t)TAL_SCORE_MIN * TAL_TRACE_SHORTER_MAX - 4 * TAL_GAP_MAX >
+                   TAL_COLUMN_DEAD,
+               "no real cell is dead");
+_Static_assert(TAL_COLUMN_DEAD - (int64_t)4 * TAL_GAP_MAX > INT32_MIN, "a dead cell can pay a gap");
 
 typedef struct path_walker {
     const tal_path_box *box;

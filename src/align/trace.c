@@ -296,9 +296,6 @@ static void check_job(const tal_trace_job *job)
     TAL_ASSERT(job->mode < TAL_MODE_COUNT);
     TAL_ASSERT(job->query_len >= 0);
     TAL_ASSERT(job->ref_len >= 0);
-    TAL_ASSERT(job->query_len <= TAL_TRACE_LEN_MAX);
-    TAL_ASSERT(job->ref_len <= TAL_TRACE_LEN_MAX);
-    TAL_ASSERT(job->query_len <= TAL_TRACE_SHORTER_MAX || job->ref_len <= TAL_TRACE_SHORTER_MAX);
     TAL_ASSERT(job->gaps.open >= 0);
     TAL_ASSERT(job->gaps.open <= TAL_GAP_MAX);
     TAL_ASSERT(job->gaps.extend >= 0);
@@ -307,9 +304,22 @@ static void check_job(const tal_trace_job *job)
     TAL_ASSERT(job->mode != TAL_LOCAL || job->score >= 0);
 }
 
+/* Whether 32 bit hold every cell and count of this pair. */
+static bool is_within_limits(const tal_trace_job *job)
+{
+    bool is_query_shorter = job->query_len < job->ref_len;
+    return (is_query_shorter ? job->query_len : job->ref_len) <= TAL_TRACE_SHORTER_MAX &&
+           (is_query_shorter ? job->ref_len : job->query_len) <= TAL_TRACE_LEN_MAX;
+}
+
 tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out_alignment)
 {
     check_job(job);
+    if (!is_within_limits(job))
+        return tal_fail(TAL_ERR_DATA,
+                        "cannot align a query of %d letters with a reference of %d: the shorter "
+                        "may have %d, the longer %d; cut them into pieces",
+                        job->query_len, job->ref_len, TAL_TRACE_SHORTER_MAX, TAL_TRACE_LEN_MAX);
     tal_alignment alignment = {.score = job->score};
     if (job->mode == TAL_LOCAL && job->score == 0) {
         *out_alignment = alignment;

@@ -65,7 +65,8 @@ typedef struct tal_trace_job {
 /* Find the canonical alignment. Local alignments of score 0 have no columns: begin = end = 0. A
  * semi-global alignment that is all insertion, or of no query, has ref_begin = ref_end = 0.
  *
- * Fails with TAL_ERR_MEMORY only; the tracer stays usable. Cost: forward to the end, backward to
+ * Fails with TAL_ERR_MEMORY, or TAL_ERR_DATA when the pair is beyond the limits above; the tracer
+ * stays usable. Cost: forward to the end, backward to
  * the begin, and the box once, or where its directions (a byte per cell) do not fit in memory_bytes
  * once more for each level of checkpoints. Global: the box only. */
 tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out_alignment);

@@ -381,6 +381,32 @@ static void largest_scores_and_gap_costs_do_not_overflow(void)
     }
 }
 
+static void pair_beyond_the_limits_is_refused(void)
+{
+    static const int32_t lens[][2] = {
+        {TAL_TRACE_SHORTER_MAX + 1, TAL_TRACE_SHORTER_MAX + 1},
+        {1, TAL_TRACE_LEN_MAX + 1},
+        {TAL_TRACE_LEN_MAX + 1, 0},
+        {INT32_MAX, INT32_MAX},
+    };
+    tal_tracer *tracer = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_tracer_create(0, &tracer), TAL_OK);
+    for (size_t k = 0; k < sizeof(lens) / sizeof(lens[0]); k++) {
+        const tal_trace_job job = {
+            .query_len = lens[k][0],
+            .ref_len = lens[k][1],
+            .gaps = {.open = 1, .extend = 1},
+            .score = 1,
+        };
+        tal_alignment alignment;
+        tal_status_clear();
+        CU_ASSERT_EQUAL(tal_trace(tracer, &job, &alignment), TAL_ERR_DATA);
+        CU_ASSERT(strstr(tal_status_message(), "cannot align") != NULL);
+    }
+    tal_tracer_destroy(tracer);
+    tal_tracer_destroy(NULL);
+}
+
 static void wrong_score_stops_the_program(void)
 {
     trace_sample_params params = {.query_len = 20,
@@ -423,6 +449,7 @@ const test_case test_cases[] = {
     TEST_CASE(empty_sequences_are_all_gap),
     TEST_CASE(known_alignment_is_counted),
     TEST_CASE(largest_scores_and_gap_costs_do_not_overflow),
+    TEST_CASE(pair_beyond_the_limits_is_refused),
     TEST_CASE(wrong_score_stops_the_program),
     {0},
 };
