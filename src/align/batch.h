@@ -17,8 +17,9 @@ typedef struct tal_batch {
 /* All zero is an empty batch. */
 void tal_batch_deinit(tal_batch *batch);
 
-/* Interleave `count` (1..64) sequences, longest first (asserted); `lids` may be batch->lids. Grows
- * the memory when needed; on failure the batch is empty. Cost: O(64 * longest). */
+/* Interleave `count` (1..64) sequences, longest first (asserted); `lids` may point into
+ * batch->lids. Grows the memory when needed; on failure the batch is empty. Cost: O(64 * longest).
+ */
 tal_status tal_batch_fill(tal_batch *batch, const tal_seqset *set, const tal_lid *lids, int count);
 
 #endif

@@ -72,8 +72,8 @@ tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes,
                              const char *header, size_t header_bytes)
 {
     if (len > INT32_MAX)
-        return tal_fail(TAL_ERR_DATA, "record '%.60s' has %zu residues; at most %d are supported",
-                        header, len, INT32_MAX);
+        return tal_fail(TAL_ERR_DATA, "record '%.*s' has %zu residues; at most %d are supported",
+                        header_bytes < 60 ? (int)header_bytes : 60, header, len, INT32_MAX);
     if (set->count >= UINT32_MAX - 1)
         return tal_fail(TAL_ERR_DATA, "more than %u sequences on one rank; use more ranks",
                         UINT32_MAX - 1);
@@ -81,7 +81,7 @@ tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes,
     if (set->count == set->capacity)
         status = resize(set, set->capacity < 16 ? 16 : set->capacity * 2);
     if (status == TAL_OK)
-        status = tal_buffer_reserve(&set->residues, len);
+        status = tal_buffer_reserve(&set->residues, len + 1); /* Never a NULL view. */
     if (status == TAL_OK)
         status = tal_buffer_reserve(&set->headers, header_bytes + 1);
     if (status != TAL_OK)
@@ -96,6 +96,119 @@ tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes,
     set->count++;
     set->residue_begin[set->count] = set->residues.bytes;
     set->header_begin[set->count] = set->headers.bytes;
+    return TAL_OK;
+}
+
+tal_status tal_seqset_extend(tal_seqset *set, const uint8_t *codes, size_t len)
+{
+    TAL_ASSERT(set->count > 0);
+    tal_lid last = set->count - 1;
+    if (len > INT32_MAX - (size_t)tal_seqset_len(set, last))
+        return tal_fail(TAL_ERR_DATA, "record '%.60s' has more than %d residues",
+                        tal_seqset_header(set, last), INT32_MAX);
+    tal_status status = tal_buffer_append(&set->residues, codes, len);
+    if (status == TAL_OK)
+        set->residue_begin[set->count] = set->residues.bytes;
+    return status;
+}
+
+tal_status tal_seqset_move_last(tal_seqset *from, tal_seqset *to)
+{
+    TAL_ASSERT(from != to);
+    TAL_ASSERT(from->count > 0);
+    tal_lid last = from->count - 1;
+    const char *header = tal_seqset_header(from, last);
+    tal_status status =
+        tal_seqset_append(to, from->gids[last], tal_seqset_residues(from, last),
+                          (size_t)tal_seqset_len(from, last), header, strlen(header));
+    if (status != TAL_OK)
+        return status;
+    from->count = last;
+    from->residues.bytes = from->residue_begin[last];
+    from->headers.bytes = from->header_begin[last];
+    return TAL_OK;
+}
+
+tal_status tal_seqset_reserve(tal_seqset *set, uint64_t residue_count)
+{
+    return tal_buffer_reserve(&set->residues, (size_t)residue_count);
+}
+
+/* What a set looks like between ranks: this head, the lengths of all sequences (uint32_t), of all
+ * headers with their NUL (uint32_t), all residues, all headers. */
+typedef struct encoded_head {
+    uint64_t count;
+    uint64_t residue_bytes;
+    uint64_t header_bytes;
+} encoded_head;
+_Static_assert(sizeof(encoded_head) == 24, "ranks exchange this");
+
+tal_status tal_seqset_encode(const tal_seqset *set, tal_buffer *buffer)
+{
+    encoded_head head = {set->count, set->residues.bytes, set->headers.bytes};
+    size_t lens_bytes = 2 * sizeof(uint32_t) * (size_t)set->count;
+    tal_status status = tal_buffer_reserve(buffer, sizeof(head) + lens_bytes + set->residues.bytes +
+                                                       set->headers.bytes);
+    if (status != TAL_OK)
+        return status;
+    /* Reserved above: none of these can fail. */
+    (void)tal_buffer_append(buffer, &head, sizeof(head));
+    for (tal_lid lid = 0; lid < set->count; lid++) {
+        uint32_t len = (uint32_t)(set->residue_begin[lid + 1] - set->residue_begin[lid]);
+        (void)tal_buffer_append(buffer, &len, sizeof(len));
+    }
+    for (tal_lid lid = 0; lid < set->count; lid++) {
+        uint64_t bytes = set->header_begin[lid + 1] - set->header_begin[lid];
+        TAL_ASSERT(bytes <= UINT32_MAX);
+        (void)tal_buffer_append(buffer, &(uint32_t){(uint32_t)bytes}, sizeof(uint32_t));
+    }
+    (void)tal_buffer_append(buffer, set->residues.data, set->residues.bytes);
+    (void)tal_buffer_append(buffer, set->headers.data, set->headers.bytes);
+    return TAL_OK;
+}
+
+tal_status tal_seqset_decode(tal_seqset *set, tal_gid gid_begin, const uint8_t *data, size_t bytes)
+{
+    encoded_head head;
+    TAL_ASSERT(bytes >= sizeof(head));
+    memcpy(&head, data, sizeof(head));
+    size_t lens_bytes = sizeof(uint32_t) * (size_t)head.count;
+    TAL_ASSERT(bytes == sizeof(head) + 2 * lens_bytes + head.residue_bytes + head.header_bytes);
+    if (head.count > UINT32_MAX - 1 - set->count)
+        return tal_fail(TAL_ERR_DATA, "more than %u sequences on one rank; use more ranks",
+                        UINT32_MAX - 1);
+    tal_lid count = (tal_lid)head.count;
+    tal_status status = TAL_OK;
+    if (count > set->capacity - set->count) {
+        size_t needed = (size_t)set->count + count;
+        status = resize(set, needed > set->capacity * 2 ? needed : set->capacity * 2);
+    }
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&set->residues, head.residue_bytes + 1);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&set->headers, head.header_bytes);
+    if (status != TAL_OK || count == 0)
+        return status;
+
+    const uint8_t *lens = data + sizeof(head);
+    set->residue_begin[set->count] = set->residues.bytes;
+    set->header_begin[set->count] = set->headers.bytes;
+    for (tal_lid i = 0; i < count; i++) {
+        uint32_t len;
+        uint32_t header_bytes;
+        memcpy(&len, lens + i * sizeof(len), sizeof(len));
+        memcpy(&header_bytes, lens + lens_bytes + i * sizeof(len), sizeof(len));
+        tal_lid lid = set->count + i;
+        set->gids[lid] = gid_begin + i;
+        set->residue_begin[lid + 1] = set->residue_begin[lid] + len;
+        set->header_begin[lid + 1] = set->header_begin[lid] + header_bytes;
+    }
+    set->count += count;
+    (void)tal_buffer_append(&set->residues, lens + 2 * lens_bytes, head.residue_bytes);
+    (void)tal_buffer_append(&set->headers, lens + 2 * lens_bytes + head.residue_bytes,
+                            head.header_bytes);
+    TAL_ASSERT(set->residue_begin[set->count] == set->residues.bytes);
+    TAL_ASSERT(set->header_begin[set->count] == set->headers.bytes);
     return TAL_OK;
 }
 

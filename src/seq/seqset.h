@@ -6,6 +6,7 @@
 #ifndef TAL_SEQ_SEQSET_H
 #define TAL_SEQ_SEQSET_H
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "seq/alphabet.h"
@@ -22,6 +23,23 @@ void tal_seqset_reset(tal_seqset *set);
  * and line ends). At most INT32_MAX residues a sequence, UINT32_MAX - 1 sequences a set. */
 tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes, size_t len,
                              const char *header, size_t header_bytes);
+
+/* Append `len` codes to the last sequence of the set (there must be one): long sequences arrive in
+ * pieces. Fails as tal_seqset_append does, and then leaves the sequence as it was. */
+tal_status tal_seqset_extend(tal_seqset *set, const uint8_t *codes, size_t len);
+
+/* Move the last sequence of `from` (there must be one) to the end of `to`, a different set. */
+tal_status tal_seqset_move_last(tal_seqset *from, tal_seqset *to);
+
+/* Room for `residue_count` more residues, so that filling a set of known size moves no memory. */
+tal_status tal_seqset_reserve(tal_seqset *set, uint64_t residue_count);
+
+/* Append the set (without gids) to `buffer` as bytes for another rank of the same machine kind. */
+tal_status tal_seqset_encode(const tal_seqset *set, tal_buffer *buffer);
+
+/* Append the sequences of `bytes` bytes made by tal_seqset_encode; gids count from `gid_begin`.
+ * On failure the set is as it was. */
+tal_status tal_seqset_decode(tal_seqset *set, tal_gid gid_begin, const uint8_t *data, size_t bytes);
 
 /* Shrink the memory to what is used. */
 void tal_seqset_trim(tal_seqset *set);

@@ -1,0 +1,34 @@
+/* Environment variables; see environment.h. */
+#include "conf/environment.h"
+
+#include <stdlib.h>
+
+static const struct {
+    const char *name, *help;
+} variables[TAL_VARIABLE_COUNT] = {
+    [TAL_VARIABLE_CONFIG] = {"TALARIA_CONFIG",
+                             "configuration file, when --config is not given; rank 0's counts"},
+    [TAL_VARIABLE_ISA] = {"TALARIA_ISA", "instruction set, when --isa is not given"},
+    [TAL_VARIABLE_SLURM_CPUS_PER_TASK] = {"SLURM_CPUS_PER_TASK",
+                                          "worker threads of each rank, when neither --threads nor "
+                                          "the configuration file sets their number"},
+    [TAL_VARIABLE_OMP_NUM_THREADS] = {"OMP_NUM_THREADS",
+                                      "likewise, when SLURM_CPUS_PER_TASK is not set; of a list "
+                                      "the first number counts"},
+};
+
+const char *tal_variable_name(tal_variable variable)
+{
+    return variables[variable].name;
+}
+
+const char *tal_variable_help(tal_variable variable)
+{
+    return variables[variable].help;
+}
+
+const char *tal_variable_find(tal_variable variable)
+{
+    const char *value = getenv(variables[variable].name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}

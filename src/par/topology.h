@@ -1,0 +1,36 @@
+/* The machine: processors, caches, memory, NUMA nodes. The only place that knows hwloc. */
+#ifndef TAL_PAR_TOPOLOGY_H
+#define TAL_PAR_TOPOLOGY_H
+
+#include "base/status.h"
+#include "base/types.h"
+
+enum { TAL_CACHES_MAX = 8, TAL_CPUSET_BYTES = 512 };
+
+/* One kind of cache. */
+typedef struct tal_cache {
+    int level;                /* from 1 */
+    char kind;                /* 'd' data, 'i' instructions, ' ' both */
+    int count;                /* of the machine */
+    uint64_t bytes;           /* of one */
+    int line_bytes;           /* 0: unknown */
+    int sharing_thread_count; /* hardware threads that share one */
+} tal_cache;
+
+typedef struct tal_topology {
+    char cpu_model[128]; /* "" when unknown */
+    int package_count, core_count, thread_count, numa_count;
+    uint64_t memory_bytes; /* of all NUMA nodes; 0 when unknown */
+    tal_cache caches[TAL_CACHES_MAX];
+    int cache_count;
+} tal_topology;
+
+/* Look at this machine, or at the hwloc synthetic description `synthetic` when it is not NULL
+ * ("pack:2 core:4 pu:2"). Cost: milliseconds; reads the operating system's tables. */
+tal_status tal_topology_load(const char *synthetic, tal_topology *out_topology);
+
+/* The CPUs this process is bound to as "0-3,8": "" when the operating system does not say, ended by
+ * "..." when `bytes` (at least 16) do not hold all. */
+void tal_topology_cpuset(char *out_text, size_t bytes);
+
+#endif

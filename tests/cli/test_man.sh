@@ -1,0 +1,12 @@
+#!/bin/sh
+# The manual page has no fault that mandoc knows of. Usage: test_man.sh TALARIA
+set -u
+command -v mandoc >/dev/null || {
+    echo 'skipped: mandoc is not installed'
+    exit 77
+}
+page=$(mktemp) || exit 1
+trap 'rm -f "$page"' EXIT
+ASAN_OPTIONS=detect_leaks=0 "$1" --man >"$page" || exit 1
+[ -s "$page" ] || exit 1
+mandoc -Tlint -W style "$page"

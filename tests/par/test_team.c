@@ -1,0 +1,118 @@
+/* The team of worker threads. */
+#include "harness.h"
+
+#include "base/alloc.h"
+#include "par/team.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+const char test_suite_name[] = "par/team";
+
+enum { ITEMS_MAX = 5000, TEAM_MAX = 8 };
+
+typedef struct visits {
+    atomic_int counts[ITEMS_MAX];
+    atomic_int started;
+    atomic_int wrong_workers;
+    atomic_int running[TEAM_MAX]; /* items each worker is in: never two */
+    int team_size;
+    size_t failing_item; /* ITEMS_MAX: none */
+} visits;
+
+static tal_status visit(void *context, int worker, size_t item)
+{
+    visits *state = context;
+    if (worker < 0 || worker >= state->team_size ||
+        atomic_fetch_add(&state->running[worker], 1) != 0) {
+        atomic_fetch_add(&state->wrong_workers, 1);
+        return TAL_OK;
+    }
+    atomic_fetch_add(&state->started, 1);
+    atomic_fetch_add(&state->counts[item], 1);
+    atomic_fetch_sub(&state->running[worker], 1);
+    return item == state->failing_item ? TAL_ERR_DATA : TAL_OK;
+}
+
+static void each_item_runs_once_on_any_team(void)
+{
+    static const size_t item_counts[] = {0, 1, 2, 7, 1000, ITEMS_MAX};
+    visits *state = tal_alloc(sizeof(*state));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(state);
+    for (int size = 1; size <= TEAM_MAX; size++) {
+        tal_team *team = NULL;
+        CU_ASSERT_EQUAL_FATAL(tal_team_create(size, &team), TAL_OK);
+        CU_ASSERT_EQUAL(tal_team_size(team), size);
+        for (size_t k = 0; k < sizeof(item_counts) / sizeof(item_counts[0]); k++) {
+            memset(state, 0, sizeof(*state));
+            state->team_size = size;
+            state->failing_item = ITEMS_MAX;
+            CU_ASSERT_EQUAL(tal_team_for(team, item_counts[k], visit, state), TAL_OK);
+            int wrong_count = 0;
+            for (size_t i = 0; i < ITEMS_MAX; i++)
+                wrong_count += atomic_load(&state->counts[i]) != (i < item_counts[k] ? 1 : 0);
+            CU_ASSERT_EQUAL(wrong_count, 0);
+            CU_ASSERT_EQUAL(atomic_load(&state->wrong_workers), 0);
+        }
+        tal_team_destroy(team);
+    }
+    tal_free(state);
+}
+
+static void failure_is_returned_and_stops_further_items(void)
+{
+    visits *state = tal_alloc(sizeof(*state));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(state);
+    for (int size = 1; size <= TEAM_MAX; size *= 2) {
+        tal_team *team = NULL;
+        CU_ASSERT_EQUAL_FATAL(tal_team_create(size, &team), TAL_OK);
+        memset(state, 0, sizeof(*state));
+        state->team_size = size;
+        state->failing_item = 10;
+        CU_ASSERT_EQUAL(tal_team_for(team, ITEMS_MAX, visit, state), TAL_ERR_DATA);
+        if (size == 1)
+            CU_ASSERT_EQUAL(atomic_load(&state->started), 11);
+        for (size_t i = 0; i < 10; i++)
+            CU_ASSERT_EQUAL(atomic_load(&state->counts[i]), 1);
+        /* The team works again afterwards. */
+        memset(state, 0, sizeof(*state));
+        state->team_size = size;
+        state->failing_item = ITEMS_MAX;
+        CU_ASSERT_EQUAL(tal_team_for(team, 100, visit, state), TAL_OK);
+        CU_ASSERT_EQUAL(atomic_load(&state->started), 100);
+        tal_team_destroy(team);
+    }
+    tal_free(state);
+}
+
+static tal_status always_fail(void *context, int worker, size_t item)
+{
+    (void)worker; /* Any worker, any item. */
+    (void)item;
+    atomic_fetch_add((atomic_int *)context, 1);
+    return TAL_ERR_IO;
+}
+
+static void when_all_fail_at_most_one_item_per_worker_starts(void)
+{
+    tal_team *team = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_team_create(4, &team), TAL_OK);
+    atomic_int started = 0;
+    CU_ASSERT_EQUAL(tal_team_for(team, 1000, always_fail, &started), TAL_ERR_IO);
+    CU_ASSERT(atomic_load(&started) >= 1 && atomic_load(&started) <= 4);
+    tal_team_destroy(team);
+    tal_team_destroy(NULL);
+}
+
+static void this_process_may_use_a_cpu(void)
+{
+    CU_ASSERT(tal_team_cpu_count() >= 1);
+}
+
+const test_case test_cases[] = {
+    TEST_CASE(each_item_runs_once_on_any_team),
+    TEST_CASE(failure_is_returned_and_stops_further_items),
+    TEST_CASE(when_all_fail_at_most_one_item_per_worker_starts),
+    TEST_CASE(this_process_may_use_a_cpu),
+    {0},
+};
