@@ -2,12 +2,10 @@
 #include "kernels/table.h"
 
 #include "kernels/score.h"
+#include "kernels/score_scratch.h"
 #include "kernels/wave_register.h"
 
 #include <string.h>
-
-/* Scratch holds H and E of every query row, each at most one 64-byte vector. */
-#define SCRATCH_BYTES_PER_ROW 128
 
 void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
 {
@@ -31,7 +29,9 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
 #endif
 }
 
-size_t tal_kernel_scratch_bytes(int32_t query_len)
+size_t tal_kernel_scratch_bytes(int32_t query_len, int32_t longest)
 {
-    return (size_t)query_len * SCRATCH_BYTES_PER_ROW;
+    size_t scalar = (size_t)query_len * 2 * sizeof(int32_t);
+    size_t vector = tal_score_scratch_cut(query_len, longest).bytes;
+    return ((scalar > vector ? scalar : vector) + 63) / 64 * 64;
 }

@@ -16,7 +16,8 @@ typedef struct tal_kernel_table {
 /* Fill from scalar upwards to `isa`: each level overwrites what it does better. */
 void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa);
 
-/* Bytes of scratch any kernel needs for queries of this length. */
-size_t tal_kernel_scratch_bytes(int32_t query_len);
+/* Bytes of scratch any score kernel needs for a query of this length and batches whose longest lane
+ * is at most `longest`; a multiple of 64. Cost: O(1). */
+size_t tal_kernel_scratch_bytes(int32_t query_len, int32_t longest);
 
 #endif

@@ -128,7 +128,7 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
         score_empty_query(ladder, batch, out_scores);
         return TAL_OK;
     }
-    tal_status status = reserve(scratch, tal_kernel_scratch_bytes(query_len));
+    tal_status status = reserve(scratch, tal_kernel_scratch_bytes(query_len, longest));
     if (status != TAL_OK)
         return status;
 
