@@ -24,6 +24,7 @@
 #define DEAD                 (WIDTH == 16 ? ELEMENT_MIN : (ELEMENT)TAL_WAVE_DEAD)
 #define INLINE               static inline __attribute__((always_inline))
 
+_Static_assert(VEC_STRIP == 4, "as many as walk_any_strip knows");
 enum { FN(wave_lanes) = LANES, FN(wave_strip_rows) = STRIP_ROWS };
 
 /* A strip of rows on its way along the columns. */
@@ -335,6 +336,8 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
                 break;
         } else {
             FN(end_strip)(&strip, vectors);
+            if (WIDTH == 16 && OP(any)(OP(gt)(strip.peak, OP(set1)(ELEMENT_MAX - 1))))
+                break; /* Saturated: the caller goes wider. */
         }
         if (kind == WAVE_DIRECTIONS)
             strip.directions += ((int64_t)strip.column_count + STRIP_ROWS - 1) * STRIP_ROWS;

@@ -125,7 +125,7 @@ static int run_rung(tal_score_function score, tal_score_job *job, const tal_batc
 /* The rates of a rung. */
 static tal_ladder_rates rates_at(const tal_ladder *ladder, tal_width width)
 {
-    static const uint32_t pair_cost[TAL_WIDTH_COUNT] = {56, 28, 24};
+    static const uint32_t pair_cost[TAL_WIDTH_COUNT] = {112, 58, 42};
     const tal_wave *waves = ladder->table.wave;
     uint32_t lanes = width == TAL_WIDTH_8 ? 2 * (uint32_t)waves[TAL_WIDTH_16].lanes
                                           : (uint32_t)waves[width].lanes;

@@ -134,7 +134,7 @@ static tal_lid batch_lanes(const planner *plan, tal_lid batch)
 static uint64_t batch_cells(const planner *plan, tal_lid batch)
 {
     tal_lid first = plan->order[batch_first(plan, batch)];
-    uint64_t lanes = batch < plan->pair_count ? 4 : TAL_BATCH_LANES; /* a pair costs some lanes */
+    uint64_t lanes = batch < plan->pair_count ? 7 : TAL_BATCH_LANES; /* a pair costs some lanes */
     return (uint64_t)tal_seqset_len(plan->references, first) * lanes * plan->query_residue_count;
 }
 
