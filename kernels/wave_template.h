@@ -309,6 +309,17 @@ INLINE void FN(walk_any_strip)(FN(strip) * strip, int vectors, const wave_kind k
     }
 }
 
+/* Rows of the next strip. Strips of about equal height, since one of a single vector waits for its
+ * own results; but directions lie as wave.h says. */
+INLINE int32_t FN(strip_height)(int32_t rows, const wave_kind kind)
+{
+    if (kind == WAVE_DIRECTIONS || rows <= STRIP_ROWS)
+        return rows < STRIP_ROWS ? rows : STRIP_ROWS;
+    int32_t vectors = (rows + LANES - 1) / LANES;
+    int32_t strips = (vectors + VEC_STRIP - 1) / VEC_STRIP;
+    return (vectors + strips - 1) / strips * LANES;
+}
+
 INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
 {
     FN(strip)
@@ -324,8 +335,7 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
     int32_t live_end = 0;
     job->found_row = job->found_column = 0;
     while (strip.first_row < job->row_count && strip.column_count > 0) {
-        const int32_t rows = job->row_count - strip.first_row;
-        strip.row_count = rows < STRIP_ROWS ? rows : STRIP_ROWS;
+        strip.row_count = FN(strip_height)(job->row_count - strip.first_row, kind);
         const int vectors = (strip.row_count + LANES - 1) / LANES;
         FN(begin_strip)(&strip, vectors);
         FN(walk_any_strip)(&strip, vectors, kind, &live_end);

@@ -51,8 +51,8 @@ tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer);
 /* Use the kernels of a table, which must outlive the tracer; without, or with those of the scalar
  * level, plain columns do the work. The alignments are the same. Beside the memory above the
  * kernels take 8 bytes for each query and each reference position (with 32 bit; half of it with 16)
- * and 64 KiB; the path is at least as memory_bytes say when these hold no few columns of
- * directions. */
+ * and 64 KiB; where memory_bytes do not hold the directions of some hundred columns, the path is
+ * left to the plain columns. */
 void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table);
 
 /* Accepts NULL. */
