@@ -10,7 +10,7 @@
 #undef WIDTH
 #undef TABLE_ROWS_PER_CLASS
 #define TABLE_ROWS_PER_CLASS 3
-#define WIDTH 16
+#define WIDTH                16
 #include "kernels/score_template.h"
 #undef WIDTH
 #define WIDTH 32

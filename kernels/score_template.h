@@ -34,8 +34,9 @@
 #define LANES                 ((int)(sizeof(vec) / sizeof(ELEMENT)))
 /* How local alignment keeps 0: at 8 and 16 bit as the smallest value, where saturation holds it. */
 #define LOCAL_ZERO (WIDTH == 32 ? 0 : ELEMENT_MIN)
-/* Do not even look for equal rows with fewer columns, or where so few classes would be too many. */
-#define TABLE_COLUMNS 32
+/* Do not even look for equal rows with fewer columns (narrow vectors share the search over several
+ * pieces), or where so few classes would be too many. */
+#define TABLE_COLUMNS ((int)sizeof(vec) / 2)
 #define FEW_CLASSES   4
 #define INLINE        static inline __attribute__((always_inline))
 
@@ -283,7 +284,7 @@ INLINE uint64_t FN(score_piece)(const tal_score_job *job, tal_mode mode,
     uint8_t *memory = job->scratch;
     int ending = (job->lane_count < first + LANES ? job->lane_count : first + LANES) - 1;
     vec best = FN(border)(job, mode, true, 0);
-    int32_t strip_count = (job->query_len - 1) / TAL_SCORE_STRIP_ROWS + 1;
+    int32_t strip_count = tal_score_strip_count(job->query_len, job->lane_len[0]);
     int32_t begin = 0;
     for (int32_t i = 1; i <= strip_count; i++) {
         int32_t end = (int32_t)((int64_t)job->query_len * i / strip_count);
