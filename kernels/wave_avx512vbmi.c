@@ -1,6 +1,7 @@
 /* The wave kernels in AVX-512; see wave_template.h. */
 #include "kernels/wave_register.h"
 #include "kernels/wave_vec_avx512.h"
+#include "kernels/wave_scores_template.h"
 
 #define WIDTH 16
 #include "kernels/wave_template.h"

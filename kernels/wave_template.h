@@ -1,7 +1,7 @@
 /* Wave kernels of one width for one instruction set; included by wave_ISA.c once per width.
  *
- * Needs WIDTH (16, 32), vec_*.h and wave_vec_*.h. Defines wave_score_WIDTH, wave_find_WIDTH,
- * wave_directions_WIDTH and their geometry. No include guard: that is the point.
+ * Needs WIDTH (16, 32), wave_vec_*.h and wave_scores_template.h. Defines wave_score_WIDTH,
+ * wave_find_WIDTH, wave_directions_WIDTH and their geometry. No include guard: that is the point.
  *
  * Rows are cut into strips of up to VEC_STRIP vectors; a strip walks along all columns, one
  * anti-diagonal of the strip a step: lane k of the strip is k columns behind lane 0. What lane 0
@@ -10,8 +10,6 @@
  * before their first and after their last column keep what they hold: the left border, and the
  * right border in the end. Wozniak, Comput. Appl. Biosci. 13 (1997) has the anti-diagonal.
  */
-#include "kernels/wave_scores.h"
-
 #define WAVE_PASTE3(a, b, c) a##b##c
 #define WAVE_PASTE(a, b, c)  WAVE_PASTE3(a, b, c)
 #define OP(name)             WAVE_PASTE(vec, WIDTH, _##name)
@@ -125,6 +123,15 @@ INLINE void FN(hand_down)(const FN(strip) * strip, int64_t column, vec h, vec f,
     strip->row_f[column] = last_f[last_lane];
 }
 
+/* The lanes of vector `v` that are at a column in this step. */
+INLINE OP(mask) FN(are_inside)(const FN(strip) * strip, int v, int64_t step)
+{
+    const int64_t past = step - strip->column_count;
+    const vec begun = OP(set1)((ELEMENT)(step + 1 < INT16_MAX ? step + 1 : INT16_MAX));
+    const vec done = OP(set1)((ELEMENT)(past > -INT16_MAX ? past : -INT16_MAX));
+    return OP(and)(OP(gt)(begun, strip->lane[v]), OP(gt)(strip->lane[v], done));
+}
+
 /* Steps [begin, end) of a strip of `vectors` vectors; `is_edge` where some lanes have not begun or
  * are past their last column. */
 INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int vectors,
@@ -174,11 +181,7 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int ve
             vec e_next = OP(max)(e_extended, opened);
             f[v] = OP(max)(f_extended, opened);
             if (is_edge) {
-                const int64_t past = step - strip->column_count;
-                const vec begun = OP(set1)((ELEMENT)(step + 1 < INT16_MAX ? step + 1 : INT16_MAX));
-                const vec done = OP(set1)((ELEMENT)(past > -INT16_MAX ? past : -INT16_MAX));
-                const OP(mask) is_active =
-                    OP(and)(OP(gt)(begun, strip->lane[v]), OP(gt)(strip->lane[v], done));
+                const OP(mask) is_active = FN(are_inside)(strip, v, step);
                 here = OP(blend)(is_active, old_h, here);
                 e_next = OP(blend)(is_active, e[v], e_next);
             }

@@ -1,14 +1,11 @@
-/* The scores of an anti-diagonal, shared by both widths of wave_template.h; include after a
- * wave_vec_*.h.
+/* The scores of an anti-diagonal, shared by both widths of wave_template.h; included
+ * once by wave_ISA.c, after a wave_vec_*.h and before wave_template.h.
  *
  * Lane k meets the letter of k columns before, so every lane wants another row of another letter.
  * With the profile turned to one row of bytes per letter, the bytes of a column are one load, and
  * those of an anti-diagonal come by doubling: from column c and c - 1 take every other lane, from
  * the results for c and c - 2 every other pair of lanes, and so on; two such steps at once.
  */
-#ifndef TAL_KERNELS_WAVE_SCORES_H
-#define TAL_KERNELS_WAVE_SCORES_H
-
 #include "kernels/wave.h"
 
 #include <string.h>
@@ -81,5 +78,3 @@ static inline void wave_copy_letters(const tal_wave_job *job, int64_t begin, int
                              : TAL_PROFILE_STRIDE - 1;
     }
 }
-
-#endif
