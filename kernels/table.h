@@ -4,11 +4,13 @@
 
 #include "base/cpu.h"
 #include "kernels/contract.h"
+#include "kernels/wave.h"
 
 typedef struct tal_kernel_table {
     tal_isa isa; /* the level asked for */
     /* NULL where a width does not exist for a mode (8 bit: local only). */
     tal_score_function score[TAL_MODE_COUNT][TAL_WIDTH_COUNT];
+    tal_wave wave[TAL_WIDTH_COUNT]; /* one pair at a time: 16 and 32 bit */
 } tal_kernel_table;
 
 /* Fill from scalar upwards to `isa`: each level overwrites what it does better. */
