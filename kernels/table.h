@@ -9,6 +9,7 @@ typedef struct tal_kernel_table {
     tal_isa isa; /* the level asked for */
     /* NULL where a width does not exist for a mode (8 bit: local only). */
     tal_score_function score[TAL_MODE_COUNT][TAL_WIDTH_COUNT];
+    tal_gapless_function gapless;
 } tal_kernel_table;
 
 /* Fill from scalar upwards to `isa`: each level overwrites what it does better. */
@@ -16,5 +17,8 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa);
 
 /* Bytes of scratch any kernel needs for queries of this length. */
 size_t tal_kernel_scratch_bytes(int32_t query_len);
+
+/* Likewise the gapless kernels. */
+size_t tal_gapless_scratch_bytes(int32_t query_len);
 
 #endif
