@@ -72,7 +72,7 @@ typedef struct tal_score_job {
     int32_t lane_count;      /* 1..64 */
     int32_t gap_open;
     int32_t gap_extend;
-    void *scratch;   /* aligned to 64 bytes, tal_kernel_scratch_bytes(query_len) bytes */
+    void *scratch;   /* aligned to 64 bytes, tal_kernel_scratch_bytes(query_len, lane_len[0]) */
     int32_t *scores; /* out: 64 entries; lanes from lane_count on are undefined */
 } tal_score_job;
 

@@ -13,6 +13,7 @@
 #include "align/cigar.h"
 #include "align/column.h"
 #include "align/path.h"
+#include "align/trace_wave.h"
 #include "base/alloc.h"
 #include "base/check.h"
 
@@ -26,6 +27,8 @@ struct tal_tracer {
     size_t h_bytes, e_bytes, scores_bytes, region_bytes; /* capacities */
     tal_path_scores path_scores;
     tal_cigar cigar;
+    const tal_wave *waves; /* NULL: the plain columns of this file do it */
+    tal_wave_memory wave_memory;
 };
 
 tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
@@ -38,10 +41,16 @@ tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
     return TAL_OK;
 }
 
+void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table)
+{
+    tracer->waves = table == NULL || table->isa == TAL_ISA_SCALAR ? NULL : table->wave;
+}
+
 void tal_tracer_destroy(tal_tracer *tracer)
 {
     if (tracer == NULL)
         return;
+    tal_wave_memory_deinit(&tracer->wave_memory);
     tal_cigar_deinit(&tracer->cigar);
     tal_free(tracer->region);
     tal_free(tracer->scores);
@@ -257,6 +266,53 @@ static tal_status find_path(tal_tracer *tracer, const tal_trace_job *job,
     return status;
 }
 
+static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
+{
+    tal_status status = prepare(tracer, job);
+    if (status != TAL_OK)
+        return status;
+    find_box(tracer, job, out);
+    return find_path(tracer, job, out);
+}
+
+/* As find_path. *out_is_done is false where the memory is too little for vectors. */
+static tal_status find_path_wave(tal_tracer *tracer, const tal_trace_job *job,
+                                 const tal_alignment *alignment, bool *out_is_done)
+{
+    tal_wave_box box = tal_trace_wave_box(tracer->waves, job, alignment);
+    for (bool is_saturated = true; is_saturated;) {
+        uint64_t bytes = tal_wave_path_bytes(&box, tracer->memory_bytes);
+        *out_is_done = bytes > 0;
+        if (bytes == 0)
+            return TAL_OK;
+        tracer->region = renew(tracer->region, (size_t)bytes, &tracer->region_bytes);
+        if (tracer->region == NULL)
+            return TAL_ERR_MEMORY;
+        tal_cigar_reset(&tracer->cigar);
+        tal_status status = tal_wave_path_walk(&box, &tracer->wave_memory, tracer->region,
+                                               (size_t)bytes, &tracer->cigar, &is_saturated);
+        if (status != TAL_OK)
+            return status;
+        TAL_ASSERT(!is_saturated || box.width == TAL_WIDTH_16);
+        box.width = TAL_WIDTH_32;
+        box.wave = &tracer->waves[TAL_WIDTH_32];
+    }
+    tal_cigar_reverse(&tracer->cigar);
+    return TAL_OK;
+}
+
+static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
+{
+    tal_status status = tal_trace_wave_find(tracer->waves, &tracer->wave_memory, job, out);
+    bool is_done = false;
+    if (status == TAL_OK)
+        status = find_path_wave(tracer, job, out, &is_done);
+    if (status != TAL_OK || is_done)
+        return status;
+    status = prepare(tracer, job);
+    return status == TAL_OK ? find_path(tracer, job, out) : status;
+}
+
 /* Count what the path holds; returns its score. */
 static int64_t count_columns(const tal_trace_job *job, tal_alignment *out)
 {
@@ -325,11 +381,8 @@ tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment
         *out_alignment = alignment;
         return TAL_OK;
     }
-    tal_status status = prepare(tracer, job);
-    if (status != TAL_OK)
-        return status;
-    find_box(tracer, job, &alignment);
-    status = find_path(tracer, job, &alignment);
+    tal_status status = tracer->waves == NULL ? trace_plain(tracer, job, &alignment)
+                                              : trace_wave(tracer, job, &alignment);
     if (status != TAL_OK)
         return status;
     alignment.cigar = tracer->cigar.runs;

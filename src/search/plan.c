@@ -78,21 +78,64 @@ void tal_plan_split(const uint64_t *cost, size_t count, size_t part_count, size_
 /* Items per worker that leave at most a few per cent of idle time at the end. */
 enum { ITEMS_PER_WORKER = 32 };
 
+tal_lid tal_plan_pair_count(const tal_seqset *set, const tal_lid *order, tal_lid order_count,
+                            tal_ladder_rates rates)
+{
+    if (rates.pair_cost == 0)
+        return 0;
+    /* batched[p % lanes]: the cost of references [p, order_count) in batches, from the last down.
+     */
+    uint64_t batched[TAL_BATCH_LANES] = {0};
+    TAL_ASSERT(rates.lanes <= TAL_BATCH_LANES);
+    uint64_t paired = 0;
+    for (tal_lid i = 0; i < order_count; i++)
+        paired += tal_ladder_pair_cost(rates, tal_seqset_len(set, order[i]));
+    uint64_t least = paired; /* All of them one by one. */
+    tal_lid best = order_count;
+    for (tal_lid p = order_count; p-- > 0;) {
+        int32_t len = tal_seqset_len(set, order[p]);
+        paired -= tal_ladder_pair_cost(rates, len);
+        uint64_t *rest = &batched[p % rates.lanes];
+        *rest += (uint64_t)len * rates.lanes * TAL_LADDER_COST_UNIT;
+        if (paired + *rest <= least) {
+            least = paired + *rest;
+            best = p;
+        }
+    }
+    return best;
+}
+
 typedef struct planner {
     const tal_seqset *references;
     const tal_lid *order;
     tal_lid order_count;
+    tal_lid pair_count;
     tal_lid query_count;
     uint64_t query_residue_count;
     uint64_t item_cells;
 } planner;
 
+/* The first reference of a batch; pairs are batches of one. */
+static tal_lid batch_first(const planner *plan, tal_lid batch)
+{
+    return batch < plan->pair_count
+               ? batch
+               : plan->pair_count + (batch - plan->pair_count) * TAL_BATCH_LANES;
+}
+
+static tal_lid batch_lanes(const planner *plan, tal_lid batch)
+{
+    tal_lid left = plan->order_count - batch_first(plan, batch);
+    tal_lid most = batch < plan->pair_count ? 1 : TAL_BATCH_LANES;
+    return left < most ? left : most;
+}
+
 /* Cells of one batch, pads included: what its lanes cost. */
 static uint64_t batch_cells(const planner *plan, tal_lid batch)
 {
-    tal_lid first = plan->order[(size_t)batch * TAL_BATCH_LANES];
-    return (uint64_t)tal_seqset_len(plan->references, first) * TAL_BATCH_LANES *
-           plan->query_residue_count;
+    tal_lid first = plan->order[batch_first(plan, batch)];
+    uint64_t lanes = batch < plan->pair_count ? 4 : TAL_BATCH_LANES; /* a pair costs some lanes */
+    return (uint64_t)tal_seqset_len(plan->references, first) * lanes * plan->query_residue_count;
 }
 
 static size_t batch_parts(const planner *plan, tal_lid batch)
@@ -102,17 +145,20 @@ static size_t batch_parts(const planner *plan, tal_lid batch)
 }
 
 tal_status tal_plan_items(const tal_seqset *queries, const tal_seqset *references,
-                          const tal_lid *order, tal_lid order_count, int worker_count,
-                          tal_item **out_items, size_t *out_count)
+                          const tal_lid *order, tal_lid order_count, tal_lid pair_count,
+                          int worker_count, tal_item **out_items, size_t *out_count)
 {
     planner plan = {
         .references = references,
         .order = order,
         .order_count = order_count,
+        .pair_count = pair_count,
         .query_count = tal_seqset_count(queries),
         .query_residue_count = tal_seqset_residue_count(queries),
     };
-    tal_lid batch_count = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
+    TAL_ASSERT(pair_count <= order_count);
+    tal_lid batch_count =
+        pair_count + (order_count - pair_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
     uint64_t cells = 0;
     for (tal_lid batch = 0; batch < batch_count; batch++)
         cells += batch_cells(&plan, batch);
@@ -140,7 +186,8 @@ tal_status tal_plan_items(const tal_seqset *queries, const tal_seqset *reference
             tal_plan_split(cost, plan.query_count, parts, begin);
         parts_before = parts;
         for (size_t part = 0; part < parts; part++)
-            items[at++] = (tal_item){.batch = batch,
+            items[at++] = (tal_item){.first = batch_first(&plan, batch),
+                                     .lane_count = batch_lanes(&plan, batch),
                                      .query_begin = (tal_lid)begin[part],
                                      .query_end = (tal_lid)begin[part + 1]};
     }

@@ -24,12 +24,6 @@ typedef struct score_pass {
     uint64_t progress_ns; /* when worker 0 last reported */
 } score_pass;
 
-static tal_lid item_lane_count(const tal_search *search, const tal_item *item)
-{
-    tal_lid left = search->order_count - item->batch * TAL_BATCH_LANES;
-    return left < TAL_BATCH_LANES ? left : TAL_BATCH_LANES;
-}
-
 /* Enter those of `lanes` that pass the cuts. */
 static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
                           uint64_t lanes, const int32_t *scores, uint64_t *candidate_count)
@@ -138,10 +132,9 @@ static tal_status score_item(void *context, int worker, size_t idx)
     tal_search *search = pass->search;
     const tal_item *item = &pass->items[idx];
     tal_search_worker *own = &search->workers[worker];
-    tal_lid lane_count = item_lane_count(search, item);
-    tal_status status =
-        tal_batch_fill(&own->batch, search->references,
-                       search->order + (size_t)item->batch * TAL_BATCH_LANES, (int)lane_count);
+    tal_lid lane_count = item->lane_count;
+    tal_status status = tal_batch_fill(&own->batch, search->references, search->order + item->first,
+                                       (int)lane_count);
     if (status != TAL_OK)
         return status;
     if (search->params.is_filtered)
@@ -176,9 +169,15 @@ tal_status tal_search_score(tal_search *search)
 {
     tal_item *items = NULL;
     size_t item_count = 0;
+    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
+    tal_lid pair_count =
+        search->params.is_filtered
+            ? 0
+            : tal_plan_pair_count(search->references, search->order, search->order_count,
+                                  tal_ladder_rates_of(&search->ladder));
     tal_status status =
         tal_plan_items(search->queries, search->references, search->order, search->order_count,
-                       tal_team_size(search->team), &items, &item_count);
+                       pair_count, tal_team_size(search->team), &items, &item_count);
     if (status != TAL_OK)
         return status;
     uint64_t query_residues = tal_seqset_residue_count(search->queries);

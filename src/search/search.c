@@ -56,6 +56,7 @@ static tal_status create_workers(tal_search *search)
         tal_status status = tal_tracer_create(search->params.trace_bytes, &worker->tracer);
         if (status != TAL_OK)
             return status;
+        tal_tracer_use_kernels(worker->tracer, &search->ladder.table);
         worker->histogram = tal_alloc_zero(TAL_HISTOGRAM_BINS * sizeof(*worker->histogram));
         if (worker->histogram == NULL)
             return TAL_ERR_MEMORY;

@@ -87,26 +87,34 @@ static void split_of_nothing_gives_all_to_one_part(void)
 }
 
 /* Every (query, batch) is in exactly one item. */
-static void expect_cover(tal_seqset *queries, tal_seqset *references, int worker_count)
+static void expect_cover(tal_seqset *queries, tal_seqset *references, tal_lid pair_count,
+                         int worker_count)
 {
     tal_lid *order = NULL;
     tal_lid order_count = 0;
     tal_item *items = NULL;
     size_t item_count = 0;
     CU_ASSERT_EQUAL_FATAL(tal_plan_order(references, &order, &order_count), TAL_OK);
-    CU_ASSERT_EQUAL_FATAL(
-        tal_plan_items(queries, references, order, order_count, worker_count, &items, &item_count),
-        TAL_OK);
-    tal_lid batches = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_items(queries, references, order, order_count,
+                                         pair_count < order_count ? pair_count : order_count,
+                                         worker_count, &items, &item_count),
+                          TAL_OK);
     tal_lid query_count = tal_seqset_count(queries);
-    uint8_t *seen = tal_alloc_zero((size_t)batches * query_count);
-    for (size_t i = 0; i < item_count; i++) {
-        CU_ASSERT(items[i].batch < batches && items[i].query_end <= query_count);
+    uint8_t *seen = tal_alloc_zero((size_t)order_count * query_count + 1);
+    bool is_inside = true;
+    for (size_t i = 0; i < item_count && is_inside; i++) {
+        is_inside = items[i].first + items[i].lane_count <= order_count &&
+                    items[i].lane_count <= (items[i].first < pair_count ? 1 : TAL_BATCH_LANES) &&
+                    items[i].query_end <= query_count;
         for (tal_lid query = items[i].query_begin; query < items[i].query_end; query++)
-            seen[(size_t)items[i].batch * query_count + query]++;
+            for (tal_lid lane = 0; is_inside && lane < items[i].lane_count; lane++)
+                seen[(size_t)(items[i].first + lane) * query_count + query]++;
     }
-    for (size_t i = 0; i < (size_t)batches * query_count; i++)
-        CU_ASSERT_EQUAL(seen[i], 1);
+    CU_ASSERT(is_inside);
+    bool is_once = true;
+    for (size_t i = 0; i < (size_t)order_count * query_count; i++)
+        is_once = is_once && seen[i] == 1;
+    CU_ASSERT(is_once);
     tal_free(seen);
     tal_free(items);
     tal_free(order);
@@ -119,10 +127,52 @@ static void items_cover_every_pair_once(void)
         for (size_t r = 0; r < 6; r++) {
             tal_seqset *queries = sample_set(counts[q], 4000);
             tal_seqset *references = sample_set(counts[r], 4000);
-            expect_cover(queries, references, 1 + (int)q);
+            expect_cover(queries, references, 0, 1 + (int)q);
+            expect_cover(queries, references, counts[q], 1 + (int)r);
             tal_seqset_destroy(queries);
             tal_seqset_destroy(references);
         }
+}
+
+static tal_seqset *set_of_lengths(const int32_t *lens, size_t count)
+{
+    tal_seqset *set = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &set), TAL_OK);
+    uint8_t *codes = tal_alloc_zero(40000);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(tal_seqset_append(set, i, codes, (size_t)lens[i], "s", 1), TAL_OK);
+    tal_free(codes);
+    return set;
+}
+
+static tal_lid pair_count_of(const int32_t *lens, size_t count)
+{
+    tal_seqset *set = set_of_lengths(lens, count);
+    tal_lid *order = NULL, order_count = 0;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_order(set, &order, &order_count), TAL_OK);
+    tal_ladder_rates rates = {.lanes = 64, .pair_cost = 4 * TAL_LADDER_COST_UNIT};
+    tal_lid pairs = tal_plan_pair_count(set, order, order_count, rates);
+    rates.pair_cost = 0;
+    CU_ASSERT_EQUAL(tal_plan_pair_count(set, order, order_count, rates), 0);
+    tal_free(order);
+    tal_seqset_destroy(set);
+    return pairs;
+}
+
+static void long_references_leave_the_batches(void)
+{
+    int32_t lens[200];
+    for (size_t i = 0; i < 200; i++)
+        lens[i] = 400;
+    CU_ASSERT_EQUAL(pair_count_of(lens, 0), 0);
+    CU_ASSERT_EQUAL(pair_count_of(lens, 128), 0);
+    CU_ASSERT_EQUAL(pair_count_of(lens, 1), 1); /* Alone in 64 lanes. */
+    CU_ASSERT_EQUAL(pair_count_of(lens, 60), 0);
+    lens[17] = 35000;
+    lens[18] = 30000;
+    CU_ASSERT_EQUAL(pair_count_of(lens, 130), 2);
+    lens[19] = 420; /* Longer, but a batch's gain. */
+    CU_ASSERT_EQUAL(pair_count_of(lens, 130), 2);
 }
 
 const test_case test_cases[] = {
@@ -131,5 +181,6 @@ const test_case test_cases[] = {
     TEST_CASE(split_covers_everything_in_order_and_about_evenly),
     TEST_CASE(split_of_nothing_gives_all_to_one_part),
     TEST_CASE(items_cover_every_pair_once),
+    TEST_CASE(long_references_leave_the_batches),
     {0},
 };
