@@ -2,6 +2,9 @@
 #include "kernels/gapless.h"
 #include "kernels/vec_avx512.h"
 
+#define TABLED               0
+#define TABLE_ROWS_PER_CLASS 3
+#define PEAKS                4
 #include "kernels/gapless_template.h"
 
 void tal_kernels_register_gapless_avx512vbmi(tal_kernel_table *table)

@@ -43,5 +43,5 @@ size_t tal_kernel_scratch_bytes(int32_t query_len, int32_t longest)
 
 size_t tal_gapless_scratch_bytes(int32_t query_len)
 {
-    return (size_t)query_len * TAL_BATCH_LANES; /* a cell of every lane for each row */
+    return tal_gapless_scratch_cut(query_len).bytes;
 }

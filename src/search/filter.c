@@ -83,6 +83,30 @@ static int compare_gathered(const void *left, const void *right)
     return (a->lid > b->lid) - (a->lid < b->lid);
 }
 
+/* How many of the longest references to score one at a time, so that none holds the other lanes. */
+static int count_alone(const tal_search *search, const tal_lid *order, int count)
+{
+    const tal_ladder_rates rates = tal_ladder_rates_of(&search->ladder);
+    if (rates.pair_cost == 0)
+        return 0;
+    uint64_t alone = 0;
+    uint64_t least = UINT64_MAX;
+    int best = 0;
+    for (int first = 0; first <= count; first++) {
+        uint64_t together = 0;
+        for (int i = first; i < count; i += (int)rates.lanes)
+            together += (uint64_t)tal_seqset_len(search->references, order[i]) * rates.lanes *
+                        TAL_LADDER_COST_UNIT;
+        if (alone + together < least) {
+            least = alone + together;
+            best = first;
+        }
+        if (first < count)
+            alone += tal_ladder_pair_cost(rates, tal_seqset_len(search->references, order[first]));
+    }
+    return best;
+}
+
 /* Score up to 64 references that passed for a query and strand in full. */
 static tal_status score_gathered(tal_search *search, tal_search_worker *own, tal_lid query,
                                  int strand, const tal_lid *lids, int count, tal_tally *tally)
@@ -94,10 +118,19 @@ static tal_status score_gathered(tal_search *search, tal_search_worker *own, tal
     qsort(sorted, (size_t)count, sizeof(*sorted), compare_gathered);
     for (int i = 0; i < count; i++)
         order[i] = sorted[i].lid;
-    tal_status status = tal_batch_fill(&own->gathered, search->references, order, count);
-    if (status != TAL_OK)
-        return status;
-    return tal_search_score_lanes(search, own, &own->gathered, query, strand, UINT64_MAX, tally);
+    int alone = count_alone(search, order, count);
+    for (int first = 0; first < count;) {
+        int lanes = first < alone ? 1 : count - first;
+        tal_status status =
+            tal_batch_fill(&own->gathered, search->references, order + first, lanes);
+        if (status == TAL_OK)
+            status = tal_search_score_lanes(search, own, &own->gathered, query, strand, UINT64_MAX,
+                                            tally);
+        if (status != TAL_OK)
+            return status;
+        first += lanes;
+    }
+    return TAL_OK;
 }
 
 tal_status tal_filter_score(tal_search *search, tal_search_worker *own, tal_lid query, int strand,

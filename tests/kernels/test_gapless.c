@@ -121,9 +121,14 @@ static void randomize_profile(bench *b)
     static const int ranges[][2] = {{-100, 100}, {-4, 11}, {-100, 10}, {-1, 100},
                                     {0, 0},      {-3, 1},  {100, 100}, {-100, -1}};
     const int *range = ranges[test_random() % (sizeof(ranges) / sizeof(ranges[0]))];
-    for (int32_t i = 0; i < b->job.query_len; i++)
+    int32_t class_count = (int32_t)test_random_in(1, 40); /* few: rows repeat */
+    for (int32_t i = 0; i < b->job.query_len; i++) {
         for (int code = 0; code < PAD; code++)
             profile_row(b, i)[code] = (int8_t)test_random_in(range[0], range[1]);
+        if (i >= class_count && class_count < 36)
+            memcpy(profile_row(b, i), profile_row(b, (int32_t)test_random_in(0, class_count - 1)),
+                   TAL_PROFILE_STRIDE);
+    }
 }
 
 static void lay_out_random(bench *b, int32_t query_len, int32_t lane_count, int32_t len_max)
