@@ -83,4 +83,7 @@ typedef uint64_t (*tal_score_function)(const tal_score_job *job);
 /* Gapless scores of every lane, 0..TAL_GAPLESS_SCORE_MAX. */
 typedef void (*tal_gapless_function)(const tal_score_job *job);
 
+/* The number of i < len with a[i] == b[i]. Any alignment; reads nothing outside the two runs. */
+typedef size_t (*tal_identity_function)(const uint8_t *a, const uint8_t *b, size_t len);
+
 #endif

@@ -11,6 +11,7 @@ typedef struct tal_kernel_table {
     /* NULL where a width does not exist for a mode (8 bit: local only). */
     tal_score_function score[TAL_MODE_COUNT][TAL_WIDTH_COUNT];
     tal_gapless_function gapless;
+    tal_identity_function identity;
     tal_wave wave[TAL_WIDTH_COUNT]; /* one pair at a time: 16 and 32 bit */
 } tal_kernel_table;
 
