@@ -276,3 +276,24 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
     }
     return TAL_OK;
 }
+
+tal_status tal_ladder_gapless(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                              const int8_t *profile, int32_t query_len, const tal_batch *batch,
+                              int32_t *out_scores)
+{
+    TAL_ASSERT(batch->lane_count >= 1);
+    tal_status status = reserve(scratch, tal_gapless_scratch_bytes(query_len));
+    if (status != TAL_OK)
+        return status;
+    _Alignas(TAL_VECTOR_BYTES) int32_t scores[TAL_BATCH_LANES];
+    tal_score_job job = {.profile = profile,
+                         .query_len = query_len,
+                         .letters = batch->letters,
+                         .lane_len = batch->lane_len,
+                         .lane_count = batch->lane_count,
+                         .scratch = scratch->memory,
+                         .scores = scores};
+    ladder->table.gapless(&job);
+    memcpy(out_scores, scores, (size_t)batch->lane_count * sizeof(*scores));
+    return TAL_OK;
+}

@@ -68,6 +68,12 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
                             const int8_t *profile, int32_t query_len, const tal_seqset *set,
                             const tal_batch *batch, int32_t *out_scores);
 
+/* Gapless scores (kernels/contract.h) of all lanes, 0..TAL_GAPLESS_SCORE_MAX: what filters ask for.
+ * Same arguments; never fails but for memory. */
+tal_status tal_ladder_gapless(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                              const int8_t *profile, int32_t query_len, const tal_batch *batch,
+                              int32_t *out_scores);
+
 /* Whether 32 bit holds every value: false when a query and a reference of these lengths might pass
  * 2^30 in either direction. */
 bool tal_ladder_fits(const tal_ladder *ladder, int64_t query_len, int64_t ref_len);

@@ -12,6 +12,7 @@
 
 #include "align/cigar.h"
 #include "align/column.h"
+#include "align/diagonal.h"
 #include "align/path.h"
 #include "align/trace_wave.h"
 #include "base/alloc.h"
@@ -27,7 +28,8 @@ struct tal_tracer {
     size_t h_bytes, e_bytes, scores_bytes, region_bytes; /* capacities */
     tal_path_scores path_scores;
     tal_cigar cigar;
-    const tal_wave *waves; /* NULL: the plain columns of this file do it */
+    tal_identity_function identity; /* NULL: gaps are looked for in every box */
+    const tal_wave *waves;          /* NULL: the plain columns of this file do it */
     tal_wave_memory wave_memory;
 };
 
@@ -43,6 +45,7 @@ tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
 
 void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table)
 {
+    tracer->identity = table == NULL ? NULL : table->identity;
     tracer->waves = table == NULL || table->isa == TAL_ISA_SCALAR ? NULL : table->wave;
 }
 
@@ -266,13 +269,35 @@ static tal_status find_path(tal_tracer *tracer, const tal_trace_job *job,
     return status;
 }
 
+/* As find_path, where the box's diagonal has the score; otherwise *out_is_done is false. Then every
+ * H on it is the diagonal's, or the score would be passed, and pairs go first: it is the path. */
+static tal_status find_path_diagonal(tal_tracer *tracer, const tal_trace_job *job,
+                                     const tal_alignment *alignment, bool *out_is_done)
+{
+    const tal_diagonal diagonal = {
+        .profile = job->profile + (size_t)alignment->query_begin * TAL_PROFILE_STRIDE,
+        .query = job->query + alignment->query_begin,
+        .ref = job->ref + alignment->ref_begin,
+        .len = alignment->query_end - alignment->query_begin,
+    };
+    *out_is_done = tracer->identity != NULL &&
+                   diagonal.len == alignment->ref_end - alignment->ref_begin &&
+                   tal_diagonal_score(&diagonal) == job->score;
+    if (!*out_is_done)
+        return TAL_OK;
+    tal_cigar_reset(&tracer->cigar);
+    return tal_diagonal_append(&diagonal, tracer->identity, &tracer->cigar);
+}
+
 static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
 {
+    bool is_done = false;
     tal_status status = prepare(tracer, job);
     if (status != TAL_OK)
         return status;
     find_box(tracer, job, out);
-    return find_path(tracer, job, out);
+    status = find_path_diagonal(tracer, job, out, &is_done);
+    return status != TAL_OK || is_done ? status : find_path(tracer, job, out);
 }
 
 /* As find_path. *out_is_done is false where the memory is too little for vectors. */
@@ -306,6 +331,8 @@ static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_a
     tal_status status = tal_trace_wave_find(tracer->waves, &tracer->wave_memory, job, out);
     bool is_done = false;
     if (status == TAL_OK)
+        status = find_path_diagonal(tracer, job, out, &is_done);
+    if (status == TAL_OK && !is_done)
         status = find_path_wave(tracer, job, out, &is_done);
     if (status != TAL_OK || is_done)
         return status;

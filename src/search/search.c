@@ -15,6 +15,7 @@ static void worker_deinit(tal_search_worker *worker)
     tal_buffer_deinit(&worker->traced);
     tal_tracer_destroy(worker->tracer);
     tal_ladder_scratch_deinit(&worker->ladder);
+    tal_batch_deinit(&worker->gathered);
     tal_batch_deinit(&worker->batch);
 }
 
@@ -25,9 +26,11 @@ void tal_search_destroy(tal_search *search)
     tal_hit_rows_deinit(&search->rows);
     tal_buffer_deinit(&search->received);
     tal_free(search->query_hits);
+    tal_free(search->filter_cuts);
     tal_free(search->reverse_codes);
     tal_free(search->profiles);
     tal_free(search->views);
+    tal_pending_destroy(search->pending);
     tal_candidates_destroy(search->candidates);
     tal_accum_destroy(search->accum);
     for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
@@ -62,6 +65,7 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
                              const tal_seqset *references, tal_search **out_search)
 {
     TAL_ASSERT(params->has_plus || params->has_minus);
+    TAL_ASSERT(!params->is_filtered || params->mode == TAL_LOCAL);
     tal_search *search = tal_alloc_zero(sizeof(*search));
     if (search == NULL)
         return TAL_ERR_MEMORY;
@@ -86,6 +90,8 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     if (status != TAL_OK)
         goto done;
     status = tal_candidates_create(params->hit_limit, &search->candidates);
+    if (status == TAL_OK && params->is_filtered)
+        status = tal_pending_create(&search->pending);
     if (status != TAL_OK)
         goto done;
     *out_search = search;
@@ -112,10 +118,12 @@ static tal_status reserve_block(tal_search *search)
     if (query_count > search->view_capacity) {
         tal_free(search->views);
         tal_free(search->query_hits);
+        tal_free(search->filter_cuts);
         search->view_capacity = 0;
         search->views = tal_alloc_array(query_count, sizeof(*search->views));
         search->query_hits = tal_alloc_array(query_count, sizeof(*search->query_hits));
-        if (search->views == NULL || search->query_hits == NULL)
+        search->filter_cuts = tal_alloc_array(query_count, sizeof(*search->filter_cuts));
+        if (search->views == NULL || search->query_hits == NULL || search->filter_cuts == NULL)
             return TAL_ERR_MEMORY;
         search->view_capacity = query_count;
     }
@@ -183,7 +191,10 @@ tal_status tal_search_prepare(tal_search *search)
             row += (len + 1) / 2 * 2;
         }
     }
-    return tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
+    status = tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
+    if (status == TAL_OK && params->is_filtered)
+        status = tal_filter_begin(search);
+    return status;
 }
 
 static double seconds_since(uint64_t start_ns)

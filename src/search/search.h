@@ -1,8 +1,10 @@
-/* Exact search of query blocks against this rank's references: the pipeline of one block.
+/* Exact or filtered search of query blocks against this rank's references: the pipeline of one
+ * block.
  *
- * Score every pair, keep each query's best over all ranks, trace those on the rank that holds the
- * reference, and hand every hit to the rank that owns its query. The result does not depend on the
- * number of ranks and threads, the instruction set, or how queries are cut into blocks.
+ * Score every pair (filtered: every pair whose gapless score reaches a cut), keep each query's best
+ * over all ranks, trace those on the rank that holds the reference, and hand every hit to the rank
+ * that owns its query. The result does not depend on the number of ranks and threads, the
+ * instruction set, or how queries are cut into blocks.
  */
 #ifndef TAL_SEARCH_SEARCH_H
 #define TAL_SEARCH_SEARCH_H
@@ -17,10 +19,13 @@
 #include "search/hit.h"
 #include "seq/seqset.h"
 
-/* Counters of a search; a histogram bin for every score from 0, the last one for all above. */
+/* Counters of a search; a histogram bin for every full score from 0, the last one for all above. */
 enum {
-    TAL_COUNT_PAIRS = 0,  /* query strand x reference, both not empty */
-    TAL_COUNT_CELLS,      /* query residues x reference residues of these pairs */
+    TAL_COUNT_PAIRS = 0,    /* query strand x reference, both not empty */
+    TAL_COUNT_CELLS,        /* query residues x reference residues of these pairs */
+    TAL_COUNT_SCORED_PAIRS, /* pairs and cells scored in full: all, or those that passed the filter
+                             */
+    TAL_COUNT_SCORED_CELLS,
     TAL_COUNT_CANDIDATES, /* pairs that passed the score and E-value cut */
     TAL_COUNT_HITS,       /* alignments reported */
     TAL_COUNT_RESCUE_16,  /* pairs computed again with 16 bits */
@@ -38,9 +43,15 @@ typedef struct tal_search_params {
     const tal_matrix *matrix;
     tal_gaps gaps;
     tal_stats stats;
-    double evalue;      /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
-    int32_t score_min;  /* smallest score reported; INT32_MIN: no cut */
-    uint64_t hit_limit; /* best hits kept per query; 0: all */
+    double evalue;     /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
+    int32_t score_min; /* smallest score reported; INT32_MIN: no cut */
+    /* Filtered: score in full only pairs whose gapless score (kernels/contract.h) reaches
+     * filter_cut, or when that is negative, tal_stats_filter_score of `evalue` and filter_share;
+     * local only. Cuts above TAL_GAPLESS_SCORE_MAX count as that. */
+    bool is_filtered;
+    int32_t filter_cut;
+    double filter_share;
+    uint64_t hit_limit;       /* best hits kept per query; 0: all */
     bool has_plus, has_minus; /* strands of the query to search; protein: plus */
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
