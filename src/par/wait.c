@@ -153,6 +153,21 @@ static void turn(thread_row *row)
     atomic_store_explicit(&row->turn, now + 1, memory_order_release);
 }
 
+/* Claim the next place of the log and fill it. A place overtaken by a whole round may mix two
+ * entries; readers then see a ticket that is not its own. */
+static void log_access(int idx, const tal_wait_for *lock, tal_wait_access access, uint64_t now)
+{
+    uint64_t place = atomic_fetch_add_explicit(&sink.log_count, 1, memory_order_relaxed);
+    log_row *row = &sink.log[place % TAL_WAIT_LOG_MAX];
+    atomic_store_explicit(&row->ticket, 2 * place + 1, memory_order_release);
+    atomic_store_explicit(&row->time_ns, now, memory_order_release);
+    atomic_store_explicit(&row->idx, idx, memory_order_release);
+    atomic_store_explicit(&row->access, (int)access, memory_order_release);
+    atomic_store_explicit(&row->name, lock->name, memory_order_release);
+    atomic_store_explicit(&row->object, lock->object, memory_order_release);
+    atomic_store_explicit(&row->ticket, 2 * (place + 1), memory_order_release);
+}
+
 tal_wait_mark tal_wait_begin(const tal_wait_for *what)
 {
     tal_wait_mark mark = {0};
@@ -169,8 +184,11 @@ tal_wait_mark tal_wait_begin(const tal_wait_for *what)
         mark.outer_since_ns = atomic_load_explicit(&row->since_ns, memory_order_relaxed);
         turn(row);
     }
-    set_wait(row, what, tal_clock_ns());
+    uint64_t now = tal_clock_ns();
+    set_wait(row, what, now);
     turn(row);
+    if (what->kind == TAL_WAIT_LOCK)
+        log_access(row_index(row), what, TAL_WAIT_ASKED, now);
     return mark;
 }
 
@@ -193,21 +211,6 @@ void tal_wait_note_progress(void)
         return;
     uint64_t count = atomic_load_explicit(&row->progress_count, memory_order_relaxed);
     atomic_store_explicit(&row->progress_count, count + 1, memory_order_relaxed);
-}
-
-/* Claim the next place of the log and fill it. A place overtaken by a whole round may mix two
- * entries; readers then see a ticket that is not its own. */
-static void log_access(int idx, const tal_wait_for *lock, tal_wait_access access, uint64_t now)
-{
-    uint64_t place = atomic_fetch_add_explicit(&sink.log_count, 1, memory_order_relaxed);
-    log_row *row = &sink.log[place % TAL_WAIT_LOG_MAX];
-    atomic_store_explicit(&row->ticket, 2 * place + 1, memory_order_release);
-    atomic_store_explicit(&row->time_ns, now, memory_order_release);
-    atomic_store_explicit(&row->idx, idx, memory_order_release);
-    atomic_store_explicit(&row->access, (int)access, memory_order_release);
-    atomic_store_explicit(&row->name, lock->name, memory_order_release);
-    atomic_store_explicit(&row->object, lock->object, memory_order_release);
-    atomic_store_explicit(&row->ticket, 2 * (place + 1), memory_order_release);
 }
 
 void tal_wait_note_held(const tal_wait_for *lock, int rank)
