@@ -1,5 +1,6 @@
 /* talaria search: many queries against many references, exact. */
 #include "app/command.h"
+#include "app/diagnosis.h"
 #include "app/progress.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -109,6 +110,7 @@ static const tal_option options[] = {
      .max = 1000,
      .conf_key = "input.open_files",
      .help = "input files read at the same time"},
+    TAL_DIAGNOSIS_OPTIONS,
     {0},
 };
 
@@ -129,6 +131,7 @@ typedef struct search_run {
     tal_search_params params;
     tal_search *search;
     tal_progress progress;
+    tal_diagnosis diagnosis;
     double load_seconds, write_seconds;
     uint64_t start_ns;
 } search_run;
@@ -303,7 +306,10 @@ static tal_status search_blocks(search_run *self)
             return status;
         uint64_t start = tal_clock_ns();
         tal_result_hits rows = {hits.hits, hits.hit_count, hits.cigars, hits.letters};
+        tal_wait_for what = {TAL_WAIT_RANKS, "append to the result", NULL};
+        tal_wait_mark mark = tal_wait_begin(&what);
         status = tal_result_append(self->writer, block, &rows);
+        tal_wait_end(mark);
         self->write_seconds += seconds_since(start);
         if (status != TAL_OK)
             return status;
@@ -398,8 +404,11 @@ static size_t list_rank_numbers(const search_run *self, tal_result_attribute *li
         f64_attribute("write_seconds", self->write_seconds),
         f64_attribute("peak_bytes", peak_bytes),
     };
+    size_t count = sizeof(all) / sizeof(all[0]);
+    _Static_assert(sizeof(all) / sizeof(all[0]) + TAL_DIAGNOSIS_NUMBERS_MAX <= ATTRIBUTE_LIMIT,
+                   "room for all numbers");
     memcpy(list, all, sizeof(all));
-    return sizeof(all) / sizeof(all[0]);
+    return count + tal_diagnosis_list(&self->diagnosis, list + count);
 }
 
 static void print_summary(const tal_result_attribute *list, size_t count, const char *path)
@@ -450,8 +459,10 @@ static tal_status finish(search_run *self)
     tal_result_writer *writer = self->writer;
     self->writer = NULL; /* tal_result_finish destroys it in every case. */
     status = tal_result_finish(writer, &closing);
-    if (status == TAL_OK)
+    if (status == TAL_OK) {
         print_summary(summary, summary_count, tal_run_text(self->run, "output"));
+        tal_diagnosis_show(&self->diagnosis);
+    }
     tal_free(counts);
     return status;
 }
@@ -494,7 +505,9 @@ static tal_status set_up(search_run *self)
 static tal_status run_search(tal_run *run)
 {
     search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
-    tal_status status = set_up(&self);
+    tal_status status = tal_diagnosis_start(run, &self.diagnosis);
+    if (status == TAL_OK)
+        status = set_up(&self);
     if (status == TAL_OK) {
         status = search_blocks(&self);
         tal_progress_end(&self.progress);
@@ -509,6 +522,7 @@ static tal_status run_search(tal_run *run)
     tal_team_destroy(self.team);
     tal_free(self.reference_paths);
     tal_free(self.query_paths);
+    tal_diagnosis_stop(&self.diagnosis);
     return status;
 }
 

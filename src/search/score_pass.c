@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "par/wait.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -145,6 +146,7 @@ static tal_status score_item(void *context, int worker, size_t idx)
         }
     }
     count_item(search, worker, pairs, cells, candidates);
+    tal_wait_note_progress();
     report(pass, worker, cells);
     return TAL_OK;
 }
