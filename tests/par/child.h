@@ -1,6 +1,6 @@
 /* Run a function in a child process and keep what it says: for faults that end a process. */
-#ifndef TAL_TESTS_CHILD_H
-#define TAL_TESTS_CHILD_H
+#ifndef TAL_TESTS_PAR_CHILD_H
+#define TAL_TESTS_PAR_CHILD_H
 
 #include <stddef.h>
 

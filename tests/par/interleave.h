@@ -11,8 +11,8 @@
  * What it proves is for sequentially consistent memory: reorderings that weaker orders would allow
  * are not explored (the thread sanitizer looks at those).
  */
-#ifndef TAL_TESTS_INTERLEAVE_H
-#define TAL_TESTS_INTERLEAVE_H
+#ifndef TAL_TESTS_PAR_INTERLEAVE_H
+#define TAL_TESTS_PAR_INTERLEAVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
