@@ -305,10 +305,9 @@ static tal_status search_blocks(search_run *self)
         if (status != TAL_OK)
             return status;
         uint64_t start = tal_clock_ns();
-        tal_result_hits rows = {hits.hits, hits.hit_count, hits.cigars, hits.letters};
         tal_wait_for what = {TAL_WAIT_RANKS, "append to the result", NULL};
         tal_wait_mark mark = tal_wait_begin(&what);
-        status = tal_result_append(self->writer, block, &rows);
+        status = tal_result_append(self->writer, block, &hits);
         tal_wait_end(mark);
         self->write_seconds += seconds_since(start);
         if (status != TAL_OK)

@@ -148,22 +148,27 @@ static bool is_dependent(const step *a, const step *b)
     return a->object == b->object && (a->is_write || b->is_write);
 }
 
+/* Up to its first step. */
+static void start_thread(int idx)
+{
+    thread *self = &state.threads[idx];
+    self->is_finished = false;
+    self->is_signalled = false;
+    self->condition = NULL;
+    getcontext(&self->context);
+    self->context.uc_stack.ss_sp = stacks[idx];
+    self->context.uc_stack.ss_size = STACK_BYTES;
+    self->context.uc_link = &state.scheduler;
+    makecontext(&self->context, enter, 0);
+    resume(idx);
+}
+
 static void start_threads(void)
 {
     memset(state.held, 0, sizeof(state.held));
     state.now = 0;
-    for (int i = 0; i < state.test->thread_count; i++) {
-        thread *self = &state.threads[i];
-        self->is_finished = false;
-        self->is_signalled = false;
-        self->condition = NULL;
-        getcontext(&self->context);
-        self->context.uc_stack.ss_sp = stacks[i];
-        self->context.uc_stack.ss_size = STACK_BYTES;
-        self->context.uc_link = &state.scheduler;
-        makecontext(&self->context, enter, 0);
-        resume(i); /* To its first step. */
-    }
+    for (int i = 0; i < state.test->thread_count; i++)
+        start_thread(i);
 }
 
 /* The first thread of the mask, or -1. */
