@@ -1,5 +1,6 @@
 /* talaria search: many queries against many references, exact. */
 #include "app/command.h"
+#include "app/diagnosis.h"
 #include "app/progress.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -143,6 +144,7 @@ static const tal_option options[] = {
      .max = 1e9,
      .help = "stop in time, keeping what is finished (exit code 75); 0: two minutes before the end "
              "of the Slurm job, if there is one"},
+    TAL_DIAGNOSIS_OPTIONS,
     {0},
 };
 
@@ -164,6 +166,7 @@ typedef struct search_run {
     tal_search_params params;
     tal_search *search;
     tal_progress progress;
+    tal_diagnosis diagnosis;
     double load_seconds, write_seconds;
     uint64_t start_ns;
 } search_run;
@@ -371,7 +374,10 @@ static tal_status search_block(search_run *self, uint64_t index, const tal_seqse
     tal_search_counts(self->search, counts);
     for (size_t i = 0; i < TAL_COUNT_COUNT; i++)
         counts[i] -= before[i];
+    tal_wait_for what = {TAL_WAIT_RANKS, "keep a finished block", NULL};
+    tal_wait_mark mark = tal_wait_begin(&what);
     status = tal_job_keep(self->job, index, block, &hits, counts, TAL_COUNT_COUNT);
+    tal_wait_end(mark);
     self->write_seconds += seconds_since(start);
     return status;
 }
@@ -400,8 +406,11 @@ static tal_status append_blocks(search_run *self, tal_result_writer *writer)
         const tal_seqset *block;
         tal_block_hits hits;
         tal_status status = tal_job_read(self->job, index, &block, &hits);
+        tal_wait_for what = {TAL_WAIT_RANKS, "append to the result", NULL};
+        tal_wait_mark mark = tal_wait_begin(&what);
         if (status == TAL_OK)
             status = tal_result_append(writer, block, &hits);
+        tal_wait_end(mark);
         if (status != TAL_OK)
             return status;
     }
@@ -503,8 +512,11 @@ static size_t list_rank_numbers(const search_run *self, tal_result_attribute *li
         f64_attribute("write_seconds", self->write_seconds),
         f64_attribute("peak_bytes", peak_bytes),
     };
+    size_t count = sizeof(all) / sizeof(all[0]);
+    _Static_assert(sizeof(all) / sizeof(all[0]) + TAL_DIAGNOSIS_NUMBERS_MAX <= ATTRIBUTE_LIMIT,
+                   "room for all numbers");
     memcpy(list, all, sizeof(all));
-    return sizeof(all) / sizeof(all[0]);
+    return count + tal_diagnosis_list(&self->diagnosis, list + count);
 }
 
 static void print_summary(const tal_result_attribute *list, size_t count, const char *path)
@@ -558,8 +570,10 @@ static tal_status close_result(search_run *self, tal_result_writer *writer, cons
         .rank_number_count = list_rank_numbers(self, rank_numbers),
     };
     tal_status status = tal_result_finish(writer, &closing);
-    if (status == TAL_OK)
+    if (status == TAL_OK) {
         print_summary(summary, summary_count, tal_run_text(self->run, "output"));
+        tal_diagnosis_show(&self->diagnosis);
+    }
     return status;
 }
 
@@ -684,7 +698,9 @@ static tal_status run_search(tal_run *run)
     search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
     tal_stop_install();
     set_deadline(&self);
-    tal_status status = set_up(&self);
+    tal_status status = tal_diagnosis_start(run, &self.diagnosis);
+    if (status == TAL_OK)
+        status = set_up(&self);
     if (status == TAL_OK) {
         status = search_blocks(&self);
         tal_progress_end(&self.progress);
@@ -699,6 +715,7 @@ static tal_status run_search(tal_run *run)
     tal_team_destroy(self.team);
     tal_free(self.reference_paths);
     tal_free(self.query_paths);
+    tal_diagnosis_stop(&self.diagnosis);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/stop.h"
+#include "par/wait.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -164,6 +165,7 @@ static tal_status score_item(void *context, int worker, size_t idx)
         }
     }
     tal_search_count(search, worker, &tally);
+    tal_wait_note_progress();
     report(pass, worker, tally.cells);
     return TAL_OK;
 }

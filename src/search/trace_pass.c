@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/stop.h"
+#include "par/wait.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static tal_status trace_item(void *context, int worker, size_t idx)
     tal_accum_add(search->accum, worker, TAL_COUNT_HITS, 1);
     tal_accum_add(search->accum, worker, TAL_COUNT_ALIGNED_COLUMNS,
                   (uint64_t)alignment.column_count);
+    tal_wait_note_progress();
     return encode(search, &own->traced, &hit, &alignment, job.ref);
 }
 
