@@ -18,6 +18,8 @@ typedef struct tal_query_view {
 /* One worker's own memory. */
 typedef struct tal_search_worker {
     _Alignas(TAL_LINE_BYTES) tal_batch batch;
+    tal_lid batch_idx; /* which references are in `batch`: order[batch_idx * 64, ...) */
+    bool has_batch;
     tal_ladder_scratch ladder;
     tal_tracer *tracer;
     tal_buffer traced;   /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */

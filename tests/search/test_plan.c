@@ -86,43 +86,45 @@ static void split_of_nothing_gives_all_to_one_part(void)
     CU_ASSERT_EQUAL(begin[3], 0);
 }
 
-/* Every (query, batch) is in exactly one item. */
-static void expect_cover(tal_seqset *queries, tal_seqset *references, int worker_count)
+/* Runs of `step` units: every (batch, query) is in one item, in order, and no item spans batches.
+ */
+static void expect_cover(tal_lid query_count, tal_lid order_count, size_t step)
 {
-    tal_lid *order = NULL;
-    tal_lid order_count = 0;
-    tal_item *items = NULL;
-    size_t item_count = 0;
-    CU_ASSERT_EQUAL_FATAL(tal_plan_order(references, &order, &order_count), TAL_OK);
-    CU_ASSERT_EQUAL_FATAL(
-        tal_plan_items(queries, references, order, order_count, worker_count, &items, &item_count),
-        TAL_OK);
-    tal_lid batches = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
-    tal_lid query_count = tal_seqset_count(queries);
-    uint8_t *seen = tal_alloc_zero((size_t)batches * query_count);
-    for (size_t i = 0; i < item_count; i++) {
-        CU_ASSERT(items[i].batch < batches && items[i].query_end <= query_count);
-        for (tal_lid query = items[i].query_begin; query < items[i].query_end; query++)
-            seen[(size_t)items[i].batch * query_count + query]++;
+    size_t unit_count = tal_plan_unit_count(order_count, query_count);
+    tal_lid batch = 0;
+    tal_lid query = 0;
+    for (size_t unit = 0; unit < unit_count; unit += step) {
+        size_t begin = unit;
+        size_t end = unit + step < unit_count ? unit + step : unit_count;
+        while (begin < end) {
+            size_t before = begin;
+            tal_item item = tal_plan_first_item(begin, end, query_count, &begin);
+            CU_ASSERT_EQUAL(item.batch, batch);
+            CU_ASSERT_EQUAL(item.query_begin, query);
+            CU_ASSERT(item.query_end > item.query_begin && item.query_end <= query_count);
+            CU_ASSERT_EQUAL(begin - before, item.query_end - item.query_begin);
+            query = item.query_end == query_count ? 0 : item.query_end;
+            batch += query == 0 ? 1 : 0;
+        }
     }
-    for (size_t i = 0; i < (size_t)batches * query_count; i++)
-        CU_ASSERT_EQUAL(seen[i], 1);
-    tal_free(seen);
-    tal_free(items);
-    tal_free(order);
+    CU_ASSERT_EQUAL(query, 0);
+    CU_ASSERT_EQUAL(batch,
+                    query_count == 0 ? 0 : (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES);
 }
 
 static void items_cover_every_pair_once(void)
 {
-    const tal_lid counts[] = {0, 1, 63, 64, 65, 500};
-    for (size_t q = 0; q < 6; q++)
-        for (size_t r = 0; r < 6; r++) {
-            tal_seqset *queries = sample_set(counts[q], 4000);
-            tal_seqset *references = sample_set(counts[r], 4000);
-            expect_cover(queries, references, 1 + (int)q);
-            tal_seqset_destroy(queries);
-            tal_seqset_destroy(references);
-        }
+    const tal_lid counts[] = {0, 1, 2, 63, 64, 65, 500};
+    const size_t steps[] = {1, 2, 64, 499, 500, 501, 100000};
+    for (size_t q = 0; q < 7; q++)
+        for (size_t r = 0; r < 7; r++)
+            for (size_t s = 0; s < 7; s++)
+                expect_cover(counts[q], counts[r], steps[s]);
+}
+
+static void units_of_the_largest_sets_can_be_numbered(void)
+{
+    CU_ASSERT_EQUAL(tal_plan_unit_count(UINT32_MAX, UINT32_MAX), ((size_t)1 << 26) * UINT32_MAX);
 }
 
 const test_case test_cases[] = {
@@ -131,5 +133,6 @@ const test_case test_cases[] = {
     TEST_CASE(split_covers_everything_in_order_and_about_evenly),
     TEST_CASE(split_of_nothing_gives_all_to_one_part),
     TEST_CASE(items_cover_every_pair_once),
+    TEST_CASE(units_of_the_largest_sets_can_be_numbered),
     {0},
 };
