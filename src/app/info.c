@@ -177,7 +177,7 @@ static void describe_places(const tal_run *run, char *out_text, size_t bytes)
     tal_cpu *places = NULL;
     if (!tal_conf_bool(tal_run_conf(run), "parallel.threadpool.pin_threads")) {
         (void)snprintf(out_text, bytes, "any, not pinned");
-    } else if (tal_team_setup_places(run, &places) != TAL_OK) {
+    } else if (tal_team_setup_places(run, tal_run_thread_count(run), &places) != TAL_OK) {
         tal_status_clear(); /* The report says it. */
         (void)snprintf(out_text, bytes, "unknown");
     } else {

@@ -30,14 +30,14 @@ tal_team_params tal_team_setup_params(const tal_conf *conf, int thread_count, co
     };
 }
 
-tal_status tal_team_setup_places(const tal_run *run, tal_cpu **out_places)
+tal_status tal_team_setup_places(const tal_run *run, int worker_count, tal_cpu **out_places)
 {
     tal_cpu *cpus = NULL;
     tal_cpu *places = NULL;
     tal_placement_params params = {
         .rank = tal_run_sharer_rank(run),
         .rank_count = tal_run_sharer_count(run),
-        .worker_count = tal_run_thread_count(run),
+        .worker_count = worker_count,
         .mode = (tal_affinity)tal_conf_choice(tal_run_conf(run), POOL "affinity_mode"),
     };
     tal_status status = tal_topology_list_cpus(&(tal_cpu_source){0}, &cpus, &params.cpu_count);
@@ -81,17 +81,22 @@ static void warn_of_crowding(const tal_run *run, const tal_team *team)
                 worst[1] >> 10);
 }
 
-tal_status tal_team_setup(const tal_run *run, tal_team **out_team)
+tal_status tal_team_setup_size(const tal_run *run, int worker_count, tal_team **out_team)
 {
     tal_cpu *places = NULL;
-    tal_team *team = NULL;
-    tal_status status = tal_team_setup_places(run, &places);
+    tal_status status = tal_team_setup_places(run, worker_count, &places);
     if (status == TAL_OK) {
-        tal_team_params params =
-            tal_team_setup_params(tal_run_conf(run), tal_run_thread_count(run), places);
-        status = tal_team_create_with(&params, &team);
+        tal_team_params params = tal_team_setup_params(tal_run_conf(run), worker_count, places);
+        status = tal_team_create_with(&params, out_team);
     }
     tal_free(places);
+    return status;
+}
+
+tal_status tal_team_setup(const tal_run *run, tal_team **out_team)
+{
+    tal_team *team = NULL;
+    tal_status status = tal_team_setup_size(run, tal_run_thread_count(run), &team);
     status = tal_comm_agree(tal_run_comm(run), status);
     if (status != TAL_OK) {
         tal_team_destroy(team);

@@ -11,9 +11,11 @@
 tal_team_params tal_team_setup_params(const tal_conf *conf, int thread_count,
                                       const tal_cpu *places);
 
-/* The CPU of each of this rank's workers, thread_count entries; release with tal_free. Not
- * collective. */
-tal_status tal_team_setup_places(const tal_run *run, tal_cpu **out_places);
+/* The CPU of each of `worker_count` workers of this rank; release with tal_free. Not collective. */
+tal_status tal_team_setup_places(const tal_run *run, int worker_count, tal_cpu **out_places);
+
+/* A team of `worker_count` as configured otherwise. Not collective. */
+tal_status tal_team_setup_size(const tal_run *run, int worker_count, tal_team **out_team);
 
 /* The rank's team, as configured. Rank 0 warns when any node has more workers than CPUs, and when
  * the stacks are smaller than asked for. Collective; agreed status. */
