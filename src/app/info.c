@@ -9,6 +9,7 @@
 #include "par/team.h"
 #include "par/topology.h"
 #include "store/library.h"
+#include "store/schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -215,12 +216,6 @@ static tal_status append_report(tal_buffer *text, const tal_run *run, const char
 }
 
 /* The schema of result files, as docs/file-format.md has it. */
-static tal_status append_file_format(tal_buffer *text)
-{
-    (void)text; /* The store gives the text here. */
-    return tal_fail(TAL_ERR_INTERNAL, "this build has no description of the result file");
-}
-
 static tal_status run_info(tal_run *run)
 {
     tal_comm *comm = tal_run_comm(run);
@@ -229,7 +224,7 @@ static tal_status run_info(tal_run *run)
     tal_buffer rank_lines = {0};
     tal_status status;
     if (tal_run_flag(run, "file-format")) {
-        status = append_file_format(&text);
+        status = tal_schema_write_markdown(&text);
     } else {
         char host[256] = "";
         if (gethostname(host, sizeof(host) - 1) != 0)

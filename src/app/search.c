@@ -303,8 +303,7 @@ static tal_status search_blocks(search_run *self)
         if (status != TAL_OK)
             return status;
         uint64_t start = tal_clock_ns();
-        tal_result_hits rows = {hits.hits, hits.hit_count, hits.cigars, hits.letters};
-        status = tal_result_append(self->writer, block, &rows);
+        status = tal_result_append(self->writer, block, &hits);
         self->write_seconds += seconds_since(start);
         if (status != TAL_OK)
             return status;

@@ -20,7 +20,7 @@ void tal_buffer_reset(tal_buffer *buffer)
 
 tal_status tal_buffer_reserve(tal_buffer *buffer, size_t more)
 {
-    if (more <= buffer->capacity - buffer->bytes)
+    if (buffer->data != NULL && more <= buffer->capacity - buffer->bytes)
         return TAL_OK;
     if (more > SIZE_MAX / 2 - buffer->bytes)
         return tal_fail(TAL_ERR_MEMORY, "out of memory: cannot get %zu more bytes", more);

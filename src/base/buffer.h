@@ -17,7 +17,8 @@ void tal_buffer_deinit(tal_buffer *buffer);
 /* Empty it, keep the memory. */
 void tal_buffer_reset(tal_buffer *buffer);
 
-/* Room for `more` further bytes; doubles. TAL_ERR_MEMORY leaves the buffer as it was. */
+/* Room for `more` further bytes; doubles. Afterwards data is not NULL, even for 0 bytes.
+ * TAL_ERR_MEMORY leaves the buffer as it was. */
 tal_status tal_buffer_reserve(tal_buffer *buffer, size_t more);
 
 tal_status tal_buffer_append(tal_buffer *buffer, const void *data, size_t bytes);

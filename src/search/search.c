@@ -22,9 +22,7 @@ void tal_search_destroy(tal_search *search)
 {
     if (search == NULL)
         return;
-    tal_free(search->hits);
-    tal_buffer_deinit(&search->letters);
-    tal_buffer_deinit(&search->cigars);
+    tal_hit_rows_deinit(&search->rows);
     tal_buffer_deinit(&search->received);
     tal_free(search->query_hits);
     tal_free(search->reverse_codes);

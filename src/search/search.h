@@ -63,16 +63,8 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
                              const tal_seqset *references, tal_search **out_search);
 void tal_search_destroy(tal_search *search);
 
-/* The hits of one block whose queries this rank owns: a contiguous run of queries, rising with
- * rank, sorted by (query, tal_hit_compare). Views, valid until the next block. */
-typedef struct tal_block_hits {
-    const tal_hit *hits;
-    size_t hit_count;
-    const uint32_t *cigars; /* runs of all hits, in hit order */
-    const char *letters;    /* letters of all hits, in hit order */
-} tal_block_hits;
-
-/* Search one block; query gids are kept in the hits. Collective; agreed status. */
+/* Search one block: the hits of the queries this rank owns, a contiguous run that rises with rank.
+ * Query gids are kept in the hits. Views, valid until the next block. Collective; agreed status. */
 tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
                             tal_block_hits *out_hits);
 

@@ -6,6 +6,7 @@
 #include "align/trace.h"
 #include "base/buffer.h"
 #include "search/candidates.h"
+#include "search/codec.h"
 #include "search/plan.h"
 #include "search/search.h"
 
@@ -49,9 +50,7 @@ struct tal_search {
     size_t profile_capacity; /* rows */
     uint64_t *query_hits;    /* hits of each query over all ranks, after selection */
     tal_buffer received;     /* encoded hits of the queries this rank owns */
-    tal_buffer cigars, letters;
-    tal_hit *hits;
-    size_t hit_capacity;
+    tal_hit_rows rows;       /* the same, in order */
 };
 
 /* Profiles of all queries and strands. */

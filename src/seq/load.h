@@ -2,7 +2,10 @@
  *
  * Input is FASTA: plain (read in parallel by byte ranges through MPI-IO, records may span ranks),
  * gzip or zstd (recognised by content; one reader per file feeds the ranks), or "-" for standard
- * input of rank 0 (plain or compressed). Several files are read concurrently.
+ * input of rank 0 (plain or compressed); other pipes are read by rank 0 too. Several files are read
+ * concurrently. What FASTA is taken to be: fasta.h. Failures: TAL_ERR_NO_INPUT (missing, directory,
+ * no permission), TAL_ERR_DATA (not FASTA, truncated, corrupt, a file without sequences; the
+ * message names file, record and line), TAL_ERR_USAGE ("-" named twice), TAL_ERR_IO.
  */
 #ifndef TAL_SEQ_LOAD_H
 #define TAL_SEQ_LOAD_H
@@ -31,7 +34,8 @@ typedef struct tal_file_info {
     uint64_t bytes; /* as stored: compressed size for compressed files */
     uint64_t sequence_count;
     uint64_t residue_count;
-    uint64_t hash; /* of (headers, residues) of all records; the same for any rank count */
+    uint64_t hash; /* of (headers, residues) of all records; the same for any rank count, way of
+                    * loading and compression (tal_record_hash in reader.h) */
 } tal_file_info;
 
 typedef struct tal_set_info {
@@ -46,8 +50,10 @@ typedef struct tal_set_info {
 void tal_set_info_deinit(tal_set_info *info);
 
 /* Load this rank's share: every record on exactly one rank, residues about equal, gids in input
- * order. `*out_info` is the same on every rank. No records at all is TAL_ERR_DATA. Collective;
- * agreed status. */
+ * order over all files (a rank's gids rise within a plain or chunked run, not over its whole set).
+ * `*out_info` is the same on every rank. A file without records is TAL_ERR_DATA. Memory: the share,
+ * and a fixed budget of about 8 MiB for plain files and 10 MiB for each compressed file that is
+ * open here, or a few times the longest record of a compressed file. Collective; agreed status. */
 tal_status tal_load_partition(tal_comm *comm, const tal_load_params *params, tal_seqset **out_set,
                               tal_set_info *out_info);
 

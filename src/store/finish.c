@@ -385,6 +385,17 @@ done:
     return status;
 }
 
+/* Rank 0 opens the file as a reader would: a write that was lost silently must not pass. */
+static tal_status verify(const tal_partial *partial, int rank)
+{
+    tal_result_reader *reader = NULL;
+    if (rank != 0)
+        return TAL_OK;
+    tal_status status = tal_result_open(tal_partial_temporary(partial), &reader);
+    tal_result_close(reader);
+    return status == TAL_OK ? TAL_OK : TAL_ERR_IO;
+}
+
 tal_status tal_result_finish(tal_result_writer *writer, const tal_result_closing *closing)
 {
     tal_comm *comm = writer->comm;
@@ -409,6 +420,8 @@ tal_status tal_result_finish(tal_result_writer *writer, const tal_result_closing
     tal_partial *partial = writer->partial;
     status = tal_writer_close(writer, true);
     tal_free(writer);
+    if (status == TAL_OK)
+        status = tal_comm_agree(comm, verify(partial, tal_comm_rank(comm)));
     if (status == TAL_OK)
         return tal_partial_commit(partial);
     tal_partial_discard(partial);

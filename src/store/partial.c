@@ -1,8 +1,10 @@
 /* An output under construction; see partial.h.
  *
- * A file system that is full must not be found out by HDF5: after a failed write the library's
- * cached metadata can neither be written nor dropped, and ranks may part inside a collective. So
- * space is reserved first (fallocate), which fails cleanly.
+ * A file system that is full must not be found out by HDF5 or MPI-IO: Open MPI's collective writes
+ * can lose the error (4.1.4 does), ranks may part inside a collective, and HDF5 can neither write
+ * nor drop its cached metadata afterwards. So space is taken first, by fallocate or, where a file
+ * system has no such thing, by writing zeros: that fails cleanly. File systems that share or
+ * compress blocks can still run out.
  */
 #include "store/partial.h"
 
@@ -23,6 +25,9 @@ enum { NAME_SHARE = 200, EXTRA_BYTES = 64, CREATE_TRIES = 16 };
 
 /* Free space without which no output is begun: HDF5 must be able to write its first blocks. */
 enum { PROBE_BYTES = 128 << 10 };
+
+/* What creating an HDF5 file writes at once (the superblock); not written over. */
+enum { UNTOUCHED_BYTES = 4096 };
 
 struct tal_partial {
     tal_comm *comm;
@@ -91,12 +96,36 @@ static tal_status create_temporary(tal_partial *partial)
     return tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': %s", path, cause);
 }
 
+/* Get disk space for [begin, end) of the file without changing what it holds there; 0 or errno. */
+static int take_space(int descriptor, uint64_t begin, uint64_t end)
+{
+    static const uint8_t zeros[1 << 16];
+    if (end > INT64_MAX)
+        return EFBIG;
+    int code;
+    do
+        code = fallocate(descriptor, 0, (off_t)begin, (off_t)(end - begin)) == 0 ? 0 : errno;
+    while (code == EINTR);
+    if (code != EOPNOTSUPP && code != ENOSYS)
+        return code;
+    /* This file system promises nothing: write, where HDF5 has not been. */
+    for (uint64_t at = begin < UNTOUCHED_BYTES ? UNTOUCHED_BYTES : begin; at < end;) {
+        size_t bytes = end - at < sizeof(zeros) ? (size_t)(end - at) : sizeof(zeros);
+        ssize_t written = pwrite(descriptor, zeros, bytes, (off_t)at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? errno : ENOSPC;
+        at += (uint64_t)written;
+    }
+    /* Delayed failures surface, and no zeros of this node may come after others' data. */
+    return fdatasync(descriptor) == 0 ? 0 : errno;
+}
+
 /* Is there room for a file at all? Takes the space and gives it back. */
 static tal_status probe_space(const tal_partial *partial)
 {
-    int code = fallocate(partial->descriptor, 0, 0, PROBE_BYTES) == 0 ? 0 : errno;
-    if (code == EOPNOTSUPP || code == ENOSYS || code == EINTR)
-        code = 0; /* Cannot be told beforehand. */
+    int code = take_space(partial->descriptor, 0, PROBE_BYTES);
     if (ftruncate(partial->descriptor, 0) != 0 && code == 0)
         code = errno;
     return code == 0 ? TAL_OK
@@ -139,13 +168,11 @@ tal_status tal_partial_reserve(tal_partial *partial, uint64_t bytes)
 {
     tal_status status = TAL_OK;
     if (partial->descriptor >= 0 && bytes > partial->reserved_bytes) {
-        if (bytes > INT64_MAX)
-            status = tal_fail(TAL_ERR_IO, "cannot write '%s': file too large", partial->path);
-        else if (fallocate(partial->descriptor, 0, (off_t)partial->reserved_bytes,
-                           (off_t)(bytes - partial->reserved_bytes)) == 0)
+        int code = take_space(partial->descriptor, partial->reserved_bytes, bytes);
+        if (code == 0)
             partial->reserved_bytes = bytes;
-        else if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
-            status = tal_fail(TAL_ERR_IO, "cannot write '%s': %s", partial->path, strerror(errno));
+        else
+            status = tal_fail(TAL_ERR_IO, "cannot write '%s': %s", partial->path, strerror(code));
     }
     return tal_comm_agree(partial->comm, status);
 }

@@ -22,8 +22,9 @@ tal_status tal_partial_create(tal_comm *comm, const char *path, bool is_forced,
 const char *tal_partial_path(const tal_partial *partial);
 const char *tal_partial_temporary(const tal_partial *partial);
 
-/* Get disk space for the first `bytes` bytes now, so that writing them cannot run out of it. File
- * systems that cannot promise space are not an error. Collective; agreed status (TAL_ERR_IO). */
+/* Get disk space for the first `bytes` bytes now, so that writing them cannot run out of it. What
+ * lies beyond what was reserved before must not have been written. Collective; agreed status
+ * (TAL_ERR_IO). */
 tal_status tal_partial_reserve(tal_partial *partial, uint64_t bytes);
 
 /* Give all disk space back: what was written is lost, what follows can be written. Collective. */

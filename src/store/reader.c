@@ -300,7 +300,7 @@ tal_status tal_reader_rows(tal_result_reader *reader, tal_dataset id, uint64_t b
     tal_buffer_reset(out);
     if (count > READ_BYTES_MAX / bytes)
         return tal_reader_damaged(reader, "an absurd number of rows belongs to one query");
-    tal_status status = tal_buffer_reserve(out, (size_t)(count * bytes));
+    tal_status status = tal_buffer_reserve(out, (size_t)(count * bytes) + 1); /* Never NULL. */
     if (status != TAL_OK || count == 0)
         return status;
     hsize_t start = begin;

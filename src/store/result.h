@@ -30,14 +30,8 @@ tal_status tal_result_create(tal_comm *comm, const char *path, bool is_forced,
 /* Append one query block (the same on every rank) and this rank's hits of it. Rank r gives the hits
  * of a contiguous run of the block's queries, runs rise with rank, sorted by (query,
  * tal_hit_compare). cigars and letters are concatenated in hit order. Collective; agreed status. */
-typedef struct tal_result_hits {
-    const tal_hit *hits;
-    size_t hit_count;
-    const uint32_t *cigars; /* sum of cigar_count */
-    const char *letters;    /* sum of letter_bytes */
-} tal_result_hits;
 tal_status tal_result_append(tal_result_writer *writer, const tal_seqset *queries,
-                             const tal_result_hits *hits);
+                             const tal_block_hits *hits);
 
 /* Everything known only at the end: reference names of this rank's references that were hit
  * (is_hit[lid]), attributes of groups /parameters and /summary, input files, the score histogram,

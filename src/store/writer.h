@@ -1,4 +1,5 @@
-/* What the two halves of the writer share: growing with blocks (writer.c), closing (finish.c). */
+/* What the parts of the writer share: what all use (writer.c), blocks (append.c), the end
+ * (finish.c). */
 #ifndef TAL_STORE_WRITER_H
 #define TAL_STORE_WRITER_H
 

@@ -108,8 +108,8 @@ class Search(cli.Case):
         queries = self.file("q.fa", fasta([("q", gene[50:250])]))
         result = self.search(queries, references)
         rows = self.table(result, "reference,strand,query_begin,query_end,ref_begin,ref_end,cigar")
-        self.assertEqual(sorted(rows), [["minus", "-", "1", "200", "51", "250", "200="],
-                                        ["plus", "+", "1", "200", "51", "250", "200="]])
+        self.assertEqual(sorted(rows), [["minus", "-", "0", "200", "50", "250", "200="],
+                                        ["plus", "+", "0", "200", "50", "250", "200="]])
         m8 = self.export(result, "--format", "m8")
         with open(m8, encoding="utf-8") as file:
             spans = {line.split("\t")[1]: line.split("\t")[6:10] for line in file}
@@ -146,7 +146,7 @@ class Search(cli.Case):
         result = self.search(queries, references, "--align", "semiglobal", "--min-score", "-50",
                              "--type", "protein")
         self.assertEqual(self.table(result, "reference,score,cigar,ref_begin,ref_end"),
-                         [["r", "44", "4=", "4", "7"], ["s", "44", "4=", "1", "4"]])
+                         [["r", "44", "4=", "3", "7"], ["s", "44", "4=", "0", "4"]])
         result = self.search(queries, references, "--align", "global", "--min-score", "-50",
                              "--type", "protein")
         self.assertEqual(self.table(result, "reference,score,cigar"),

@@ -4,8 +4,8 @@
  * A program calls ranks_begin, its cases through RANKS_RUN, and returns ranks_end: 0 when every
  * check held on every rank.
  */
-#ifndef TAL_TESTS_RANKS_H
-#define TAL_TESTS_RANKS_H
+#ifndef TAL_TESTS_MPI_RANKS_H
+#define TAL_TESTS_MPI_RANKS_H
 
 #include "comm/comm.h"
 

@@ -218,7 +218,7 @@ static void a_full_disk_is_one_message_and_no_file(void)
     (void)snprintf(filler, sizeof(filler), "%s/filler", folder);
     int failures = 0;
     tal_status status = TAL_ERR_IO;
-    for (uint64_t left = 0; left <= (1 << 20) && status != TAL_OK; left += 4 << 10) {
+    for (uint64_t left = 0; left <= (1 << 20) && status != TAL_OK; left += 16 << 10) {
         if (is_root())
             fill_up(filler, left);
         tal_comm_barrier(comm);
@@ -232,7 +232,7 @@ static void a_full_disk_is_one_message_and_no_file(void)
         CU_ASSERT_EQUAL(count_files(folder), 1);
     }
     CU_ASSERT_EQUAL(status, TAL_OK);
-    CU_ASSERT_TRUE(failures > 20);
+    CU_ASSERT_TRUE(failures > 10);
     if (is_root()) {
         printf("%d failures before it fitted\n", failures);
         CU_ASSERT_EQUAL(sample_compare(&content, path, 100), 0);
