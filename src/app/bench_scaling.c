@@ -14,8 +14,7 @@
 #include "sim/model.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
 enum {
     MEAN_LEN = 300,
@@ -38,6 +37,7 @@ typedef struct study {
     double seconds[TAL_BENCH_STEPS_MAX][TAL_BENCH_REPEATS_MAX];
     double gcups[TAL_BENCH_STEPS_MAX][TAL_BENCH_REPEATS_MAX];
     double idle[TAL_BENCH_STEPS_MAX][TAL_BENCH_REPEATS_MAX];
+    double cpu_seconds[TAL_BENCH_STEPS_MAX][TAL_BENCH_REPEATS_MAX]; /* of all threads */
 } study;
 
 static tal_status append_member(void *context, const tal_member *member)
@@ -97,6 +97,14 @@ static tal_status make_set(uint64_t seed, uint64_t count, bool has_long, tal_seq
     return status;
 }
 
+static double cpu_seconds(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+        return NAN;
+    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+}
+
 /* One search of the block with a team of the size. */
 static tal_status search_once(study *self, const tal_seqset *queries, int step, int repeat)
 {
@@ -111,8 +119,10 @@ static tal_status search_once(study *self, const tal_seqset *queries, int step, 
     if (status != TAL_OK)
         goto done;
     uint64_t start = tal_clock_ns();
+    double cpu_start = cpu_seconds();
     status = tal_search_block(search, queries, &hits);
     self->seconds[step][repeat] = (double)(tal_clock_ns() - start) * 1e-9;
+    self->cpu_seconds[step][repeat] = cpu_seconds() - cpu_start;
     tal_search_counts(search, counts);
     self->gcups[step][repeat] =
         (double)counts[TAL_COUNT_CELLS] * 1e-9 / tal_search_times_get(search).score;
@@ -163,18 +173,19 @@ static tal_status report(study *self, tal_buffer *table, tal_buffer *csv)
         double seconds = tal_bench_median(self->seconds[step], repeats);
         double gcups = tal_bench_median(self->gcups[step], repeats);
         double idle = tal_bench_median(self->idle[step], repeats);
+        double cpu = tal_bench_median(self->cpu_seconds[step], repeats);
         double speedup =
             tal_bench_median(ratios[step], repeats) * (self->is_weak ? (double)threads : 1.0);
         double efficiency = speedup / (threads < cpu_count ? threads : cpu_count);
         status = tal_buffer_printf(
-            table, "  %-7s %7d %9.3f %9.3f %9.3f %8.2f %9.1f%% %8.1f %6.1f%%\n", name, threads,
-            seconds, self->seconds[step][0], self->seconds[step][repeats - 1], speedup,
-            100 * efficiency, gcups, 100 * idle);
+            table, "  %-7s %7d %9.3f %9.3f %9.3f %8.2f %9.1f%% %8.1f %6.1f%% %9.3f\n", name,
+            threads, seconds, self->seconds[step][0], self->seconds[step][repeats - 1], speedup,
+            100 * efficiency, gcups, 100 * idle, cpu);
         if (status == TAL_OK)
-            status = tal_buffer_printf(csv, "%s,%d,%d,%.6f,%.6f,%.6f,%.4f,%.4f,%.3f,%.4f\n", name,
-                                       threads, repeats, seconds, self->seconds[step][0],
+            status = tal_buffer_printf(csv, "%s,%d,%d,%.6f,%.6f,%.6f,%.4f,%.4f,%.3f,%.4f,%.6f\n",
+                                       name, threads, repeats, seconds, self->seconds[step][0],
                                        self->seconds[step][repeats - 1], speedup, efficiency, gcups,
-                                       idle);
+                                       idle, cpu);
     }
     return status;
 }
@@ -220,12 +231,13 @@ tal_status tal_bench_scaling(const tal_run *run, tal_buffer *table, tal_buffer *
     tal_status status = set_up(self);
     if (status == TAL_OK)
         status = tal_buffer_printf(
-            table, "Search of %u proteins, %d CPUs\n  %-7s %7s %9s %9s %9s %8s %10s %8s %7s\n",
+            table, "Search of %u proteins, %d CPUs\n  %-7s %7s %9s %9s %9s %8s %10s %8s %7s %9s\n",
             tal_seqset_count(self->references), tal_team_cpu_count(), "study", "threads", "seconds",
-            "least", "most", "speedup", "efficiency", "GCUPS", "idle");
+            "least", "most", "speedup", "efficiency", "GCUPS", "idle", "CPU s");
     if (status == TAL_OK)
-        status = tal_buffer_append_text(csv, "study,threads,repeats,seconds_median,seconds_min,"
-                                             "seconds_max,speedup,efficiency,gcups,idle_share\n");
+        status = tal_buffer_append_text(
+            csv, "study,threads,repeats,seconds_median,seconds_min,"
+                 "seconds_max,speedup,efficiency,gcups,idle_share,cpu_seconds\n");
     for (int weak = 0; weak < 2 && status == TAL_OK; weak++) {
         self->is_weak = weak == 1;
         status = measure(self);
