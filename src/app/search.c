@@ -2,6 +2,7 @@
 #include "app/command.h"
 #include "app/diagnosis.h"
 #include "app/progress.h"
+#include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -659,8 +660,7 @@ static tal_status set_up(search_run *self)
     tal_status status = tal_comm_agree(self->comm, collect_paths(self));
     if (status != TAL_OK)
         return status;
-    status = tal_team_create(tal_run_thread_count(self->run), &self->team);
-    status = tal_comm_agree(self->comm, status);
+    status = tal_team_setup(self->run, &self->team);
     if (status != TAL_OK)
         return status;
     tal_load_params load = load_params(self, true);

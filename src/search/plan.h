@@ -26,15 +26,19 @@ typedef struct tal_item {
     tal_lid query_begin, query_end;
 } tal_item;
 
-/* Items in the order they should start: the first `pair_count` references one by one, then batches,
- * long references first. Batches whose work is
- * above the target are split over runs of queries of about equal residues. `worker_count` bounds
- * the share of the whole that one item may be, so that the last items do not keep one worker busy
- * alone. Empty queries are in no item's way: they cost nothing.
- * *out_items has *out_count entries; release with tal_free. */
-tal_status tal_plan_items(const tal_seqset *queries, const tal_seqset *references,
-                          const tal_lid *order, tal_lid order_count, tal_lid pair_count,
-                          int worker_count, tal_item **out_items, size_t *out_count);
+/* The score pass counts in units: unit u is query u % query_count against batch u / query_count, so
+ * that runs of units stay with one batch, and batches of long references come first. The first
+ * `pair_count` references are batches of their own, the others stand side by side, 64 a batch. */
+typedef struct tal_plan {
+    tal_lid order_count, pair_count, query_count;
+} tal_plan;
+
+/* How many units there are: 0 without queries or references. */
+size_t tal_plan_unit_count(const tal_plan *plan);
+
+/* The item at the front of the units [begin, end), begin < end: what of them belongs to one batch;
+ * the rest begins at *out_begin. */
+tal_item tal_plan_first_item(const tal_plan *plan, size_t begin, size_t end, size_t *out_begin);
 
 /* Cut [0, count) into `part_count` contiguous runs of about equal cost.
  * out_begin has part_count + 1 entries; parts may be empty. */

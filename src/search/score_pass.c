@@ -1,8 +1,9 @@
 /* The score pass: every query of the block against every reference of this rank.
  *
- * Items (a batch of 64 references x a run of queries) are handed to workers, long references first.
- * A worker interleaves the batch once and runs the ladder, or the filter before it (filter.c), for
- * each query and strand of the item.
+ * A unit is one query against one batch of references; units are numbered batch by batch, long
+ * references first (plan.h). Workers get runs of them: a worker interleaves a batch once, keeps it
+ * while its items stay with that batch, and runs the ladder, or the filter before it (filter.c),
+ * for each query and strand.
  */
 #include "search/search_internal.h"
 
@@ -20,7 +21,7 @@
 
 typedef struct score_pass {
     tal_search *search;
-    const tal_item *items;
+    const tal_plan *plan;
     uint64_t cells_total;
     _Atomic uint64_t cells_done;
     uint64_t progress_ns; /* when worker 0 last reported */
@@ -128,21 +129,32 @@ static void report(score_pass *pass, int worker, uint64_t cells)
     params->progress(params->progress_context, (double)done / (double)pass->cells_total);
 }
 
-static tal_status score_item(void *context, int worker, size_t idx)
+/* The item's references side by side in the worker's batch, unless they are there already. */
+static tal_status fill_batch(const tal_search *search, tal_search_worker *own, const tal_item *item)
 {
-    score_pass *pass = context;
+    if (own->has_batch && own->batch_first == item->first &&
+        (tal_lid)own->batch.lane_count == item->lane_count)
+        return TAL_OK;
+    own->has_batch = false;
+    tal_status status = tal_batch_fill(&own->batch, search->references, search->order + item->first,
+                                       (int)item->lane_count);
+    own->has_batch = status == TAL_OK;
+    own->batch_first = item->first;
+    if (status == TAL_OK && search->params.is_filtered)
+        tal_filter_begin_batch(search, own);
+    return status;
+}
+
+static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
+{
     tal_search *search = pass->search;
-    const tal_item *item = &pass->items[idx];
     tal_search_worker *own = &search->workers[worker];
     tal_lid lane_count = item->lane_count;
     tal_status status = tal_stop_check();
     if (status == TAL_OK)
-        status = tal_batch_fill(&own->batch, search->references, search->order + item->first,
-                                (int)lane_count);
+        status = fill_batch(search, own, item);
     if (status != TAL_OK)
         return status;
-    if (search->params.is_filtered)
-        tal_filter_begin_batch(search, own);
     uint64_t batch_residues = 0;
     for (tal_lid lane = 0; lane < lane_count; lane++)
         batch_residues += (uint64_t)own->batch.lane_len[lane];
@@ -170,31 +182,45 @@ static tal_status score_item(void *context, int worker, size_t idx)
     return TAL_OK;
 }
 
+/* The units [begin, end): one item for each batch they touch. */
+static tal_status score_units(void *context, int worker, size_t begin, size_t end)
+{
+    score_pass *pass = context;
+    tal_status status = TAL_OK;
+    while (begin < end && status == TAL_OK) {
+        tal_item item = tal_plan_first_item(pass->plan, begin, end, &begin);
+        status = score_item(pass, worker, &item);
+    }
+    return status;
+}
+
 tal_status tal_search_score(tal_search *search)
 {
-    tal_item *items = NULL;
-    size_t item_count = 0;
     /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
-    tal_lid pair_count =
-        search->params.is_filtered
-            ? 0
-            : tal_plan_pair_count(search->references, search->order, search->order_count,
-                                  tal_ladder_rates_of(&search->ladder));
-    tal_status status =
-        tal_plan_items(search->queries, search->references, search->order, search->order_count,
-                       pair_count, tal_team_size(search->team), &items, &item_count);
-    if (status != TAL_OK)
-        return status;
+    tal_plan plan = {
+        .order_count = search->order_count,
+        .pair_count =
+            search->params.is_filtered
+                ? 0
+                : tal_plan_pair_count(search->references, search->order, search->order_count,
+                                      tal_ladder_rates_of(&search->ladder)),
+        .query_count = tal_seqset_count(search->queries),
+    };
     uint64_t query_residues = tal_seqset_residue_count(search->queries);
     uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
     score_pass pass = {
         .search = search,
-        .items = items,
+        .plan = &plan,
         .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
         .progress_ns = tal_clock_ns(),
     };
-    status = tal_team_for(search->team, item_count, score_item, &pass);
-    tal_free(items);
+    tal_loop loop = {
+        .unit_count = tal_plan_unit_count(&plan),
+        .unit_sequences = TAL_BATCH_LANES,
+        .function = score_units,
+        .context = &pass,
+    };
+    tal_status status = tal_team_run(search->team, &loop);
     if (status == TAL_OK && search->params.is_filtered)
         status = tal_filter_end(search);
     if (status == TAL_OK)

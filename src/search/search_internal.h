@@ -20,6 +20,8 @@ typedef struct tal_query_view {
 /* One worker's own memory. */
 typedef struct tal_search_worker {
     _Alignas(TAL_LINE_BYTES) tal_batch batch;
+    tal_lid batch_first; /* which references are in `batch`: order[batch_first, ...) */
+    bool has_batch;
     double filter_parts[TAL_BATCH_LANES]; /* the batch's parts of the filter's cut, by lane */
     tal_batch gathered;                   /* references of many batches that passed the filter */
     tal_ladder_scratch ladder;
