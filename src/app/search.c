@@ -1,5 +1,6 @@
 /* talaria search: many queries against many references, exact. */
 #include "app/command.h"
+#include "app/dry_run.h"
 #include "app/progress.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -109,6 +110,16 @@ static const tal_option options[] = {
      .max = 1000,
      .conf_key = "input.open_files",
      .help = "input files read at the same time"},
+    {.name = "dry-run",
+     .kind = TAL_VALUE_FLAG,
+     .help = "read the inputs, print cells, memory of each rank and estimated time, write nothing"},
+    {.name = "memory",
+     .kind = TAL_VALUE_BYTES,
+     .value_name = "BYTES",
+     .min = 1,
+     .max = 1e18,
+     .help = "memory each rank may take, hits not counted; a search whose estimate is above it is "
+             "refused (1G is 1024M)"},
     {0},
 };
 
@@ -165,7 +176,7 @@ static tal_status collect_paths(search_run *self)
                         "standard input ('-') can be read once only; it is named %d "
                         "times",
                         dashes);
-    if (tal_run_text(self->run, "output") == NULL)
+    if (tal_run_text(self->run, "output") == NULL && !tal_run_flag(self->run, "dry-run"))
         return tal_fail(TAL_ERR_USAGE, "no result file is named; add '-o FILE'");
     return TAL_OK;
 }
@@ -254,6 +265,53 @@ static tal_status choose_params(search_run *self, tal_alphabet alphabet)
     return status;
 }
 
+static tal_status check_same_alphabet(const search_run *self, tal_alphabet references)
+{
+    tal_alphabet queries = tal_stream_alphabet(self->stream);
+    if (references == queries)
+        return TAL_OK;
+    return tal_fail(TAL_ERR_DATA,
+                    "the queries are %s and the references are %s; both must be the same (use "
+                    "--type where the guess is wrong)",
+                    tal_alphabet_name(queries), tal_alphabet_name(references));
+}
+
+static uint64_t memory_limit(const search_run *self)
+{
+    return tal_run_is_given(self->run, "memory") ? (uint64_t)tal_run_int(self->run, "memory") : 0;
+}
+
+/* What the estimate of memory knows before the inputs are read. */
+static tal_memory_needs memory_needs(const search_run *self)
+{
+    return (tal_memory_needs){
+        .block_queries = BLOCK_QUERIES,
+        .block_residues = BLOCK_RESIDUES,
+        .hit_limit = self->params.hit_limit,
+        .trace_bytes = TRACE_BYTES,
+        .strand_count = self->params.has_plus && self->params.has_minus ? 2 : 1,
+        .thread_count = tal_team_size(self->team),
+    };
+}
+
+/* Against --memory, before any pair is scored. The queries are not read yet: taken as one full
+ * block of short ones. Collective; agreed status. */
+static tal_status check_memory(const search_run *self)
+{
+    uint64_t header_bytes = 0;
+    for (tal_lid lid = 0; lid < tal_seqset_count(self->references); lid++)
+        header_bytes += strlen(tal_seqset_header(self->references, lid)) + 1;
+    tal_comm_sum_u64(self->comm, &header_bytes, 1);
+    tal_memory_needs needs = memory_needs(self);
+    needs.query_count = BLOCK_QUERIES;
+    needs.query_residues = BLOCK_RESIDUES;
+    needs.reference_count = self->reference_info.sequence_count;
+    needs.reference_residues = self->reference_info.residue_count;
+    needs.reference_len_max = self->reference_info.len_max;
+    needs.reference_header_bytes = header_bytes;
+    return tal_memory_check(&needs, (uint64_t)tal_comm_size(self->comm), memory_limit(self));
+}
+
 static tal_status load_references(search_run *self)
 {
     uint64_t start = tal_clock_ns();
@@ -264,12 +322,9 @@ static tal_status load_references(search_run *self)
     if (status != TAL_OK)
         return status;
     const tal_set_info *info = &self->reference_info;
-    if (info->alphabet != tal_stream_alphabet(self->stream))
-        return tal_fail(TAL_ERR_DATA,
-                        "the queries are %s and the references are %s; both must be the same (use "
-                        "--type where the guess is wrong)",
-                        tal_alphabet_name(tal_stream_alphabet(self->stream)),
-                        tal_alphabet_name(info->alphabet));
+    status = check_same_alphabet(self, info->alphabet);
+    if (status != TAL_OK)
+        return status;
     self->params.residue_count = info->residue_count;
     self->params.sequence_count = info->sequence_count;
     self->params.len_max = info->len_max;
@@ -278,7 +333,7 @@ static tal_status load_references(search_run *self)
             "%s kernels",
             info->sequence_count, tal_alphabet_name(info->alphabet), info->residue_count,
             tal_comm_size(self->comm), tal_team_size(self->team), tal_isa_name(self->params.isa));
-    return TAL_OK;
+    return memory_limit(self) > 0 ? check_memory(self) : TAL_OK;
 }
 
 static void show_progress(void *context, double share)
@@ -456,6 +511,7 @@ static tal_status finish(search_run *self)
     return status;
 }
 
+/* All that a search and its plan have in common. */
 static tal_status set_up(search_run *self)
 {
     tal_status status = tal_comm_agree(self->comm, collect_paths(self));
@@ -470,11 +526,14 @@ static tal_status set_up(search_run *self)
     if (status != TAL_OK)
         return status;
     tal_alphabet alphabet = tal_stream_alphabet(self->stream);
-    status = tal_comm_agree(self->comm, choose_params(self, alphabet));
-    if (status != TAL_OK)
-        return status;
-    status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
-                               tal_run_flag(self->run, "force"), alphabet, &self->writer);
+    return tal_comm_agree(self->comm, choose_params(self, alphabet));
+}
+
+static tal_status begin_search(search_run *self)
+{
+    tal_status status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
+                                          tal_run_flag(self->run, "force"),
+                                          tal_stream_alphabet(self->stream), &self->writer);
     if (status != TAL_OK)
         return status;
     status = load_references(self);
@@ -491,16 +550,44 @@ static tal_status set_up(search_run *self)
     return tal_comm_agree(self->comm, status);
 }
 
+static tal_status search_all(search_run *self)
+{
+    tal_status status = begin_search(self);
+    if (status == TAL_OK) {
+        status = search_blocks(self);
+        tal_progress_end(&self->progress);
+    }
+    return status == TAL_OK ? finish(self) : status;
+}
+
+/* --dry-run. */
+static tal_status plan_only(search_run *self)
+{
+    tal_load_params load = load_params(self, false);
+    tal_dry_run plan = {
+        .comm = self->comm,
+        .team = self->team,
+        .params = &self->params,
+        .needs = memory_needs(self),
+        .queries = self->stream,
+        .memory_limit = memory_limit(self),
+    };
+    tal_status status =
+        tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &plan.references);
+    if (status == TAL_OK)
+        status = check_same_alphabet(self, tal_stream_alphabet(plan.references));
+    if (status == TAL_OK)
+        status = tal_dry_run_report(&plan);
+    tal_stream_close(plan.references);
+    return status;
+}
+
 static tal_status run_search(tal_run *run)
 {
     search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
     tal_status status = set_up(&self);
-    if (status == TAL_OK) {
-        status = search_blocks(&self);
-        tal_progress_end(&self.progress);
-    }
     if (status == TAL_OK)
-        status = finish(&self);
+        status = tal_run_flag(run, "dry-run") ? plan_only(&self) : search_all(&self);
     tal_search_destroy(self.search);
     tal_result_discard(self.writer);
     tal_seqset_destroy(self.references);
@@ -527,6 +614,7 @@ const tal_command tal_command_search = {
         "any number of ranks and threads and any instruction set.",
     .examples = "talaria search queries.fa proteins.fa.gz -o hits.h5\n"
                 "mpirun -n 4 talaria search queries.fa a.fa b.fa -o hits.h5 --threads 8\n"
+                "srun talaria search queries.fa proteins.fa --dry-run --memory 4G\n"
                 "srun talaria search reads.fna genomes.fna -o hits.h5 --type nucleotide\n"
                 "talaria export hits.h5 --format m8 -o hits.m8",
     .options = options,
