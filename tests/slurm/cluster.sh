@@ -16,9 +16,6 @@ cluster_obstacle() {
             return
         fi
     done
-    if ! srun --mpi=list 2>&1 | grep -qw pmix; then
-        echo 'this srun has no PMIx plugin'
-    fi
 }
 
 # N ports that nobody listens on.
@@ -129,6 +126,18 @@ cluster_stop() {
         done
         kill -9 "$pid" 2>/dev/null
     done
-    # What is left of steps names the folder of this cluster in its environment or arguments.
+    cluster_kill_steps "$dir"
     return 0
+}
+
+# cluster_kill_steps DIR: what daemons of this cluster left behind, known by their environment.
+cluster_kill_steps() {
+    local entry pid
+    for entry in /proc/[0-9]*; do
+        pid=${entry#/proc/}
+        if [ "$(head -c 5 "$entry/cmdline" 2>/dev/null | tr '\0' ' ')" = slurm ] &&
+            tr '\0' '\n' 2>/dev/null <"$entry/environ" | grep -qxF "SLURM_CONF=$1/slurm.conf"; then
+            kill -9 "$pid" 2>/dev/null
+        fi
+    done
 }
