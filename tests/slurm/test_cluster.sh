@@ -46,6 +46,9 @@ fail() {
     echo "FAILED: $1"
     failures=$((failures + 1))
 }
+say_step() {
+    echo "$SECONDS s: $1"
+}
 digest() {
     "$talaria" export "$1" --format m8 -o "$work/m8" --force --quiet && sha256sum <"$work/m8"
 }
@@ -62,17 +65,18 @@ job() {
 cd "$work" || exit 1
 export TALARIA=$talaria TABLE=$top/slurm/scaling-table
 
+say_step 'the scripts are taken by sbatch'
 for script in "$top"/slurm/*.sbatch; do
     sbatch --test-only --cpus-per-task=1 --nodes=2 --time=3 "$script" >test-only.out 2>&1 ||
         fail "${script##*/} is taken by sbatch"
 done
 
-"$talaria" simulate --sequences 400 --families 40 --mean-length 120 --no-truth --quiet \
+"$talaria" simulate --sequences 160 --families 16 --mean-length 120 --no-truth --quiet \
     -o references.fasta
-awk '/^>/ { file = "part" (count++ % 40 == 0 ? 0 : 1) ".fasta" } { print >file }' references.fasta
+awk '/^>/ { file = "part" (count++ % 16 == 0 ? 0 : 1) ".fasta" } { print >file }' references.fasta
 export REFERENCES=references.fasta QUERIES='part0.fasta part1.fasta'
 
-# Both nodes, four ranks.
+say_step 'a search on both nodes, four ranks'
 RESULTS=all job search --ntasks-per-node=2 "$top/slurm/search.sbatch" || fail 'search over two nodes'
 mpirun -q -n 1 "$talaria" search part0.fasta references.fasta --queries part1.fasta -o plain.h5 \
     --quiet --threads 1 --evalue 1e-5 --max-hits 100
@@ -82,14 +86,14 @@ scontrol show jobs | grep -qw 'NodeList=n\[1-2\]' || fail 'both nodes'
 rows=$(h5dump -d /ranks/references all/part0.h5 | sed -n 's/^ *(0): //p')
 [ "$(tr ',' '\n' <<<"$rows" | awk '$1 > 0' | wc -l)" -eq 4 ] || fail 'every rank has references'
 
-# An array: each task a search of its own.
+say_step 'an array: each task a search of its own'
 RESULTS=array job array --array=0-1 --ntasks-per-node=1 "$top/slurm/search.sbatch" || fail 'array'
 mpirun -q -n 1 "$talaria" search part0.fasta references.fasta -o plain.h5 --force --quiet \
     --threads 1 --evalue 1e-5 --max-hits 100
 [ "$(digest array/part0.h5)" = "$(digest plain.h5)" ] || fail 'the result of a task'
 [ -f array/part1.h5 ] || fail 'a result of each task'
 
-# The signal that comes before the time limit: a message, a failed job, nothing left behind.
+say_step 'the signal before the time limit: a message, a failed job, nothing left behind'
 OPTIONS='--isa scalar --max-hits 1' RESULTS=late REFERENCES='big.fasta' QUERIES=big.fasta
 export OPTIONS RESULTS REFERENCES QUERIES
 "$talaria" simulate --sequences 20000 --no-truth --quiet -o big.fasta
@@ -106,13 +110,14 @@ for ((tries = 0; tries < 100; tries++)); do
 done
 scontrol show job "$late" | grep -q JobState=FAILED || fail 'a job out of time has failed'
 grep -q 'the time limit came before the end' late.out || fail 'a job out of time says what to do'
-[ -z "$(find late -type f)" ] || fail 'a job out of time leaves no file behind'
+left=$(find late -type f)
+[ -z "$left" ] || fail "a job out of time leaves files behind: $left"
 unset OPTIONS REFERENCES QUERIES
 
-# A weak-scaling study of 1, 2 and 4 ranks.
-SEQUENCES=50 QUERY_COUNT=5 RESULTS=weak job weak --ntasks-per-node=2 \
+say_step 'a weak-scaling study of 1 and 2 ranks'
+SEQUENCES=50 QUERY_COUNT=5 RESULTS=weak job weak --ntasks-per-node=1 \
     "$top/slurm/weak-scaling.sbatch" || fail 'weak scaling'
-[ "$(cut -d, -f1 weak/table.csv | tr '\n' ' ')" = 'ranks 1 2 4 ' ] || fail 'its table'
+[ "$(cut -d, -f1 weak/table.csv | tr '\n' ' ')" = 'ranks 1 2 ' ] || fail 'its table'
 cat weak/table.txt
 
 if [ "$failures" -gt 0 ]; then
