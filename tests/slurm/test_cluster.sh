@@ -5,7 +5,7 @@
 # Usage: test_cluster.sh TALARIA SOURCE_FOLDER
 # Exit code 77: skipped (not root, no Slurm, or its daemons cannot start here).
 set -u
-talaria=$1
+talaria=$(realpath "$1")
 top=$2
 # shellcheck source=tests/slurm/cluster.sh
 . "$top/tests/slurm/cluster.sh"
@@ -45,6 +45,15 @@ failures=0
 fail() {
     echo "FAILED: $1"
     failures=$((failures + 1))
+}
+# wait_for_line FILE PATTERN COUNT: false when there are not so many within half a minute.
+wait_for_line() {
+    local tries
+    for ((tries = 0; tries < 150; tries++)); do
+        [ "$(grep -c "$2" "$1" 2>/dev/null)" != "$3" ] || return 0
+        sleep 0.2
+    done
+    return 1
 }
 say_step() {
     echo "$SECONDS s: $1"
@@ -93,16 +102,20 @@ mpirun -q -n 1 "$talaria" search part0.fasta references.fasta -o plain.h5 --forc
 [ "$(digest array/part0.h5)" = "$(digest plain.h5)" ] || fail 'the result of a task'
 [ -f array/part1.h5 ] || fail 'a result of each task'
 
-say_step 'the signal before the time limit: a message, a failed job, nothing left behind'
+say_step 'requeued, it begins again; signalled before the time limit, it leaves nothing behind'
 OPTIONS='--isa scalar --max-hits 1' RESULTS=late REFERENCES='big.fasta' QUERIES=big.fasta
 export OPTIONS RESULTS REFERENCES QUERIES
 "$talaria" simulate --sequences 20000 --no-truth --quiet -o big.fasta
 late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=3 \
     --output="$work/late.out" "$top/slurm/search.sbatch")
-for ((tries = 0; tries < 150; tries++)); do
-    ! grep -q '^talaria: references:' late.out 2>/dev/null || break # Now it scores.
-    sleep 0.2
+wait_for_line late.out '^talaria: references:' 1 # It scores.
+scontrol requeue "$late"
+for ((tries = 0; tries < 60; tries++)); do # A requeued job waits two minutes unless told.
+    scontrol update JobId="$late" StartTime=now 2>/dev/null
+    ! scontrol show job "$late" | grep -q JobState=RUNNING || break
+    sleep 0.5
 done
+wait_for_line late.out '^talaria: references:' 2 || fail 'a requeued job begins again'
 scancel --batch --signal=USR1 "$late"
 for ((tries = 0; tries < 100; tries++)); do
     [ -n "$(squeue --noheader --jobs="$late" --states=running,completing)" ] || break

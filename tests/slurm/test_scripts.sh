@@ -3,7 +3,7 @@
 # words. Arrays, requeued jobs, the time limit, the tables of the scaling studies.
 # Usage: test_scripts.sh TALARIA SOURCE_FOLDER. Exit code 77: skipped (no mpirun, or no h5dump).
 set -u
-talaria=$1
+talaria=$(realpath "$1")
 scripts=$2/slurm
 for tool in mpirun h5dump; do
     command -v "$tool" >/dev/null || { echo "skipped: no $tool"; exit 77; }
@@ -80,8 +80,11 @@ unset SLURM_ARRAY_TASK_ID
     --max-hits 100
 [ "$(digest array/part.1.h5)" = "$(digest plain.h5)" ] || fail 'search.sbatch: result of a task'
 
-# Requeued after it was complete; refused when it is there in a first run; failure is passed on.
-SLURM_RESTART_COUNT=1 job search.sbatch || fail 'search.sbatch: the first of an array again'
+# Requeued before and after it was complete; refused when it is there in a first run; failure is passed on.
+mkdir again
+: >again/.part.0.h5.0123456789ab.partial
+RESULTS=again SLURM_RESTART_COUNT=1 job search.sbatch || fail 'search.sbatch: begun again'
+[ "$(ls -A again)" = part.0.h5 ] || fail 'search.sbatch: the first try is cleared away'
 RESULTS=all SLURM_RESTART_COUNT=1 job search.sbatch || fail 'search.sbatch: requeued'
 [ ! -s notes ] || fail 'search.sbatch: a complete result is not searched again'
 RESULTS=all job search.sbatch
