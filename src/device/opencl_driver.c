@@ -17,20 +17,38 @@
 enum { DEVICES_MAX = 64, PLATFORMS_MAX = 64, LOG_BYTES = 4096, LOG_SHOWN = 400 };
 
 /* The functions used; the names are the library's. */
-#define FUNCTIONS(X)                                                                              \
-    X(clGetPlatformIDs)                                                                           \
-    X(clGetPlatformInfo)                                                                          \
-    X(clGetDeviceIDs)                                                                             \
-    X(clGetDeviceInfo)                                                                            \
-    X(clCreateContext)                                                                            \
-    X(clReleaseContext)                                                                           \
-    X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject)      \
-        X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo)                   \
-            X(clReleaseProgram) X(clCreateKernel) X(clReleaseKernel) X(clGetKernelWorkGroupInfo)  \
-                X(clSetKernelArg) X(clEnqueueNDRangeKernel) X(clEnqueueReadBuffer)                \
-                    X(clEnqueueWriteBuffer) X(clEnqueueFillBuffer) X(clEnqueueMarkerWithWaitList) \
-                        X(clGetEventInfo) X(clGetEventProfilingInfo) X(clWaitForEvents)           \
-                            X(clReleaseEvent) X(clFlush) X(clFinish)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(clGetPlatformIDs) \
+    X(clGetPlatformInfo) \
+    X(clGetDeviceIDs) \
+    X(clGetDeviceInfo) \
+    X(clCreateContext) \
+    X(clReleaseContext) \
+    X(clCreateCommandQueue) \
+    X(clReleaseCommandQueue) \
+    X(clCreateBuffer) \
+    X(clReleaseMemObject) \
+    X(clCreateProgramWithSource) \
+    X(clBuildProgram) \
+    X(clGetProgramBuildInfo) \
+    X(clReleaseProgram) \
+    X(clCreateKernel) \
+    X(clReleaseKernel) \
+    X(clGetKernelWorkGroupInfo) \
+    X(clSetKernelArg) \
+    X(clEnqueueNDRangeKernel) \
+    X(clEnqueueReadBuffer) \
+    X(clEnqueueWriteBuffer) \
+    X(clEnqueueFillBuffer) \
+    X(clEnqueueMarkerWithWaitList) \
+    X(clGetEventInfo) \
+    X(clGetEventProfilingInfo) \
+    X(clWaitForEvents) \
+    X(clReleaseEvent) \
+    X(clFlush) \
+    X(clFinish)
+/* clang-format on */
 
 typedef struct library {
 #define MEMBER(name) cl_api_##name name;
