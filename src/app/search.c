@@ -1,17 +1,14 @@
 /* talaria search: many queries against many references, exact. */
-#include "app/command.h"
-#include "app/diagnosis.h"
+#include "app/search_run.h"
+
+#include "app/dry_run.h"
 #include "app/gpu.h"
-#include "app/progress.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "conf/environment.h"
-#include "dist/job.h"
-#include "search/search.h"
-#include "store/result.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,15 +16,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-
-enum {
-    /* Queries of one block, the unit of restart: profiles take 32 bytes a residue and strand. */
-    BLOCK_RESIDUES = 1 << 18,
-    BLOCK_QUERIES = 1 << 12,
-    TRACE_BYTES = 1 << 26,
-    ATTRIBUTE_LIMIT = 64,
-    JOB_END_SECONDS = 120, /* before the end of a Slurm job: time to stop */
-};
 
 static const tal_option options[] = {
     {.name = "output",
@@ -146,40 +134,26 @@ static const tal_option options[] = {
      .max = 1e9,
      .help = "stop in time, keeping what is finished (exit code 75); 0: two minutes before the end "
              "of the Slurm job, if there is one"},
+    {.name = "dry-run",
+     .kind = TAL_VALUE_FLAG,
+     .help = "read the inputs, print cells, memory of each rank and estimated time, write nothing"},
+    {.name = "memory",
+     .kind = TAL_VALUE_BYTES,
+     .value_name = "BYTES",
+     .min = 1,
+     .max = 1e18,
+     .help = "memory each rank may take, hits not counted; a search whose estimate is above it is "
+             "refused (1G is 1024M)"},
     TAL_DIAGNOSIS_OPTIONS,
     {0},
 };
 
-/* Everything a search owns; one exit cleans up. */
-typedef struct search_run {
-    tal_run *run;
-    tal_comm *comm;
-    const char **query_paths;
-    size_t query_path_count;
-    const char **reference_paths;
-    size_t reference_path_count;
-    tal_team *team;
-    tal_stream *stream;
-    tal_job *job;
-    uint64_t block_count;
-    tal_seqset *references;
-    tal_set_info reference_info;
-    tal_matrix matrix;
-    tal_search_params params;
-    tal_device *device; /* NULL: none */
-    tal_search *search;
-    tal_progress progress;
-    tal_diagnosis diagnosis;
-    double load_seconds, write_seconds;
-    uint64_t start_ns;
-} search_run;
-
-static double seconds_since(uint64_t start_ns)
+double tal_search_run_seconds(uint64_t start_ns)
 {
     return (double)(tal_clock_ns() - start_ns) * 1e-9;
 }
 
-static tal_status collect_paths(search_run *self)
+static tal_status collect_paths(tal_search_run *self)
 {
     int extra = tal_run_text_count(self->run, "queries");
     int arguments = tal_run_argument_count(self->run);
@@ -206,12 +180,12 @@ static tal_status collect_paths(search_run *self)
                         "standard input ('-') can be read once only; it is named %d "
                         "times",
                         dashes);
-    if (tal_run_text(self->run, "output") == NULL)
+    if (tal_run_text(self->run, "output") == NULL && !tal_run_flag(self->run, "dry-run"))
         return tal_fail(TAL_ERR_USAGE, "no result file is named; add '-o FILE'");
     return TAL_OK;
 }
 
-static tal_load_params load_params(const search_run *self, bool is_query)
+static tal_load_params load_params(const tal_search_run *self, bool is_query)
 {
     return (tal_load_params){
         .paths = is_query ? self->query_paths : self->reference_paths,
@@ -222,124 +196,66 @@ static tal_load_params load_params(const search_run *self, bool is_query)
     };
 }
 
-/* Matrix and gap costs from the options and the alphabet. */
-static tal_status choose_scoring(search_run *self, tal_alphabet alphabet)
+static tal_status check_same_alphabet(const tal_search_run *self, tal_alphabet references)
 {
-    const char *name = tal_run_text(self->run, "matrix");
-    bool has_match =
-        tal_run_is_given(self->run, "match") || tal_run_is_given(self->run, "mismatch");
-    if (has_match && (name != NULL || alphabet == TAL_PROTEIN))
-        return tal_fail(TAL_ERR_USAGE,
-                        "--match and --mismatch are for nucleotides without --matrix");
-    tal_status status;
-    if (name != NULL || alphabet == TAL_PROTEIN)
-        status = tal_matrix_load(name == NULL ? "BLOSUM62" : name, alphabet, &self->matrix);
-    else
-        status = tal_matrix_match_mismatch((int)tal_run_int(self->run, "match"),
-                                           (int)tal_run_int(self->run, "mismatch"), &self->matrix);
-    if (status != TAL_OK)
-        return status;
-    tal_gaps gaps = tal_gaps_default(&self->matrix);
-    if (tal_run_is_given(self->run, "gap-open"))
-        gaps.open = (int)tal_run_int(self->run, "gap-open");
-    if (tal_run_is_given(self->run, "gap-extend"))
-        gaps.extend = (int)tal_run_int(self->run, "gap-extend");
-    self->params.matrix = &self->matrix;
-    self->params.gaps = gaps;
-    return tal_gaps_check(&gaps);
-}
-
-/* The cuts: which are given, and whether E-values exist for this scoring and mode. */
-static tal_status choose_cuts(search_run *self)
-{
-    tal_search_params *params = &self->params;
-    bool has_score = tal_run_is_given(self->run, "min-score");
-    bool has_evalue = tal_run_is_given(self->run, "evalue");
-    params->score_min = has_score ? (int32_t)tal_run_int(self->run, "min-score") : INT32_MIN;
-    params->evalue = has_evalue || !has_score ? tal_run_real(self->run, "evalue") : INFINITY;
-    params->hit_limit = (uint64_t)tal_run_int(self->run, "max-hits");
-    params->stats = (tal_stats){.is_known = false};
-    if (params->mode != TAL_LOCAL) {
-        if (has_evalue || !has_score)
-            return tal_fail(TAL_ERR_USAGE,
-                            "E-values are defined for local alignments only: scores of global and "
-                            "semiglobal alignments grow with length and have no known "
-                            "distribution; use --min-score alone");
+    tal_alphabet queries = tal_stream_alphabet(self->stream);
+    if (references == queries)
         return TAL_OK;
-    }
-    tal_status status = tal_stats_find(params->matrix, params->gaps, &params->stats);
-    if (status != TAL_OK && has_score && !has_evalue) {
-        tal_status_clear(); /* A raw-score threshold needs no statistics. */
-        params->stats = (tal_stats){.is_known = false};
-        status = TAL_OK;
-    }
-    return status;
+    return tal_fail(TAL_ERR_DATA,
+                    "the queries are %s and the references are %s; both must be the same (use "
+                    "--type where the guess is wrong)",
+                    tal_alphabet_name(queries), tal_alphabet_name(references));
 }
 
-static tal_status choose_filter(search_run *self)
+static uint64_t memory_limit(const tal_search_run *self)
 {
-    static const char *const names[] = {"filter-share", "filter-cut"};
-    tal_search_params *params = &self->params;
-    params->is_filtered = tal_run_choice(self->run, "mode") == 1;
-    for (int i = 0; i < 2; i++)
-        if (!params->is_filtered && tal_run_is_given(self->run, names[i]))
-            return tal_fail(TAL_ERR_USAGE, "--%s is for filtered searches; add --mode filtered",
-                            names[i]);
-    if (!params->is_filtered)
-        return TAL_OK;
-    if (params->mode != TAL_LOCAL)
-        return tal_fail(TAL_ERR_USAGE,
-                        "--mode filtered is for local alignments: a good run without gaps says "
-                        "nothing of a global or semiglobal score; use --mode exact");
-    bool has_cut = tal_run_is_given(self->run, "filter-cut");
-    if (has_cut && tal_run_is_given(self->run, "filter-share"))
-        return tal_fail(TAL_ERR_USAGE, "--filter-cut and --filter-share say the same; give one");
-    if (!has_cut && !(params->stats.is_known && params->evalue < INFINITY))
-        return tal_fail(TAL_ERR_USAGE,
-                        "--mode filtered derives its cut from the E-value threshold, and here is "
-                        "none: give --evalue, or the cut itself by --filter-cut");
-    params->filter_cut = has_cut ? (int32_t)tal_run_int(self->run, "filter-cut") : -1;
-    params->filter_share = tal_run_real(self->run, "filter-share");
-    return TAL_OK;
+    return tal_run_is_given(self->run, "memory") ? (uint64_t)tal_run_int(self->run, "memory") : 0;
 }
 
-static tal_status choose_params(search_run *self, tal_alphabet alphabet)
+/* What the estimate of memory knows before the inputs are read. */
+static tal_memory_needs memory_needs(const tal_search_run *self)
 {
-    tal_search_params *params = &self->params;
-    *params = (tal_search_params){
-        .isa = tal_run_isa(self->run),
-        .mode = (tal_mode)tal_run_choice(self->run, "align"),
+    return (tal_memory_needs){
+        .block_queries = BLOCK_QUERIES,
+        .block_residues = BLOCK_RESIDUES,
+        .hit_limit = self->params.hit_limit,
         .trace_bytes = TRACE_BYTES,
+        .strand_count = self->params.has_plus && self->params.has_minus ? 2 : 1,
+        .thread_count = tal_team_size(self->team),
     };
-    int strand = tal_run_choice(self->run, "strand");
-    params->has_plus = alphabet == TAL_PROTEIN || strand != 2;
-    params->has_minus = alphabet == TAL_NUCLEOTIDE && strand != 1;
-    if (alphabet == TAL_PROTEIN && tal_run_is_given(self->run, "strand"))
-        return tal_fail(TAL_ERR_USAGE, "--strand is for nucleotides; these are proteins");
-    tal_status status = choose_scoring(self, alphabet);
-    if (status == TAL_OK)
-        status = choose_cuts(self);
-    if (status == TAL_OK)
-        status = choose_filter(self);
-    return status;
 }
 
-static tal_status load_references(search_run *self)
+/* Against --memory, before any pair is scored. The queries are not read yet: taken as one full
+ * block of short ones. Collective; agreed status. */
+static tal_status check_memory(const tal_search_run *self)
+{
+    uint64_t header_bytes = 0;
+    for (tal_lid lid = 0; lid < tal_seqset_count(self->references); lid++)
+        header_bytes += strlen(tal_seqset_header(self->references, lid)) + 1;
+    tal_comm_sum_u64(self->comm, &header_bytes, 1);
+    tal_memory_needs needs = memory_needs(self);
+    needs.query_count = BLOCK_QUERIES;
+    needs.query_residues = BLOCK_RESIDUES;
+    needs.reference_count = self->reference_info.sequence_count;
+    needs.reference_residues = self->reference_info.residue_count;
+    needs.reference_len_max = self->reference_info.len_max;
+    needs.reference_header_bytes = header_bytes;
+    return tal_memory_check(&needs, (uint64_t)tal_comm_size(self->comm), memory_limit(self));
+}
+
+static tal_status load_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
     tal_load_params load = load_params(self, false);
     tal_status status =
         tal_load_partition(self->comm, &load, &self->references, &self->reference_info);
-    self->load_seconds = seconds_since(start);
+    self->load_seconds = tal_search_run_seconds(start);
     if (status != TAL_OK)
         return status;
     const tal_set_info *info = &self->reference_info;
-    if (info->alphabet != tal_stream_alphabet(self->stream))
-        return tal_fail(TAL_ERR_DATA,
-                        "the queries are %s and the references are %s; both must be the same (use "
-                        "--type where the guess is wrong)",
-                        tal_alphabet_name(tal_stream_alphabet(self->stream)),
-                        tal_alphabet_name(info->alphabet));
+    status = check_same_alphabet(self, info->alphabet);
+    if (status != TAL_OK)
+        return status;
     self->params.residue_count = info->residue_count;
     self->params.sequence_count = info->sequence_count;
     self->params.len_max = info->len_max;
@@ -348,7 +264,7 @@ static tal_status load_references(search_run *self)
             "%s kernels",
             info->sequence_count, tal_alphabet_name(info->alphabet), info->residue_count,
             tal_comm_size(self->comm), tal_team_size(self->team), tal_isa_name(self->params.isa));
-    return TAL_OK;
+    return memory_limit(self) > 0 ? check_memory(self) : TAL_OK;
 }
 
 static void show_progress(void *context, double share)
@@ -357,7 +273,7 @@ static void show_progress(void *context, double share)
 }
 
 /* Search one block unless an earlier run finished it. */
-static tal_status search_block(search_run *self, uint64_t index, const tal_seqset *block)
+static tal_status search_block(tal_search_run *self, uint64_t index, const tal_seqset *block)
 {
     bool is_finished = false;
     tal_status status = tal_job_find(self->job, index, block, &is_finished);
@@ -381,11 +297,11 @@ static tal_status search_block(search_run *self, uint64_t index, const tal_seqse
     tal_wait_mark mark = tal_wait_begin(&what);
     status = tal_job_keep(self->job, index, block, &hits, counts, TAL_COUNT_COUNT);
     tal_wait_end(mark);
-    self->write_seconds += seconds_since(start);
+    self->write_seconds += tal_search_run_seconds(start);
     return status;
 }
 
-static tal_status search_blocks(search_run *self)
+static tal_status search_blocks(tal_search_run *self)
 {
     double before = 0;
     for (self->block_count = 0;; self->block_count++) {
@@ -403,7 +319,7 @@ static tal_status search_blocks(search_run *self)
 }
 
 /* The finished blocks into the result file, in query order. */
-static tal_status append_blocks(search_run *self, tal_result_writer *writer)
+static tal_status append_blocks(tal_search_run *self, tal_result_writer *writer)
 {
     for (uint64_t index = 0; index < self->block_count; index++) {
         const tal_seqset *block;
@@ -420,109 +336,6 @@ static tal_status append_blocks(search_run *self, tal_result_writer *writer)
     return TAL_OK;
 }
 
-static tal_result_attribute text_attribute(const char *name, const char *text)
-{
-    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_TEXT, .text = text};
-}
-
-static tal_result_attribute u64_attribute(const char *name, uint64_t value)
-{
-    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_U64, .u64 = value};
-}
-
-static tal_result_attribute f64_attribute(const char *name, double value)
-{
-    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_F64, .f64 = value};
-}
-
-/* What the result was made with. Returns the number of attributes. */
-static size_t list_parameters(const search_run *self, tal_result_attribute *list)
-{
-    static const char *const modes[TAL_MODE_COUNT] = {"local", "global", "semiglobal"};
-    const tal_search_params *params = &self->params;
-    const char *strands = params->has_plus ? (params->has_minus ? "both" : "plus") : "minus";
-    const tal_result_attribute all[] = {
-        text_attribute("program", "talaria " TAL_VERSION),
-        text_attribute("command_line", tal_run_command_line(self->run)),
-        text_attribute("alphabet", tal_alphabet_name(self->reference_info.alphabet)),
-        text_attribute("mode", params->is_filtered ? "filtered" : "exact"),
-        f64_attribute("filter_share",
-                      params->is_filtered && params->filter_cut < 0 ? params->filter_share : NAN),
-        f64_attribute("filter_cut", params->is_filtered && params->filter_cut >= 0
-                                        ? (double)params->filter_cut
-                                        : NAN),
-        text_attribute("align", modes[params->mode]),
-        text_attribute("strand", strands),
-        text_attribute("matrix", params->matrix->name),
-        f64_attribute("gap_open", params->gaps.open),
-        f64_attribute("gap_extend", params->gaps.extend),
-        f64_attribute("evalue_max", params->evalue),
-        f64_attribute("score_min",
-                      params->score_min == INT32_MIN ? -INFINITY : (double)params->score_min),
-        u64_attribute("max_hits", params->hit_limit),
-        f64_attribute("lambda", params->stats.is_known ? params->stats.lambda : NAN),
-        f64_attribute("k", params->stats.is_known ? params->stats.k : NAN),
-        f64_attribute("h", params->stats.is_known ? params->stats.h : NAN),
-    };
-    memcpy(list, all, sizeof(all));
-    return sizeof(all) / sizeof(all[0]);
-}
-
-/* What came out: counters summed over all ranks. */
-static size_t list_summary(const search_run *self, const uint64_t *counts, uint64_t run_cells,
-                           double seconds, tal_result_attribute *list)
-{
-    const tal_set_info *queries = tal_stream_info(self->stream);
-    double score_seconds = tal_search_times_get(self->search).score;
-    const tal_result_attribute all[] = {
-        u64_attribute("queries", queries->sequence_count),
-        u64_attribute("query_residues", queries->residue_count),
-        u64_attribute("references", self->reference_info.sequence_count),
-        u64_attribute("reference_residues", self->reference_info.residue_count),
-        u64_attribute("pairs", counts[TAL_COUNT_PAIRS]),
-        u64_attribute("cells", counts[TAL_COUNT_CELLS]),
-        u64_attribute("device_cells", counts[TAL_COUNT_DEVICE_CELLS]),
-        u64_attribute("scored_pairs", counts[TAL_COUNT_SCORED_PAIRS]),
-        u64_attribute("scored_cells", counts[TAL_COUNT_SCORED_CELLS]),
-        u64_attribute("hits", counts[TAL_COUNT_HITS]),
-        u64_attribute("aligned_columns", counts[TAL_COUNT_ALIGNED_COLUMNS]),
-        u64_attribute("rescues_16_bit", counts[TAL_COUNT_RESCUE_16]),
-        u64_attribute("rescues_32_bit", counts[TAL_COUNT_RESCUE_32]),
-        u64_attribute("rank_count", (uint64_t)tal_comm_size(self->comm)),
-        u64_attribute("threads_per_rank", (uint64_t)tal_team_size(self->team)),
-        text_attribute("isa", tal_isa_name(self->params.isa)),
-        f64_attribute("seconds", seconds),
-        f64_attribute("score_gcups",
-                      score_seconds > 0 ? (double)run_cells / score_seconds * 1e-9 : 0),
-    };
-    memcpy(list, all, sizeof(all));
-    return sizeof(all) / sizeof(all[0]);
-}
-
-/* This rank's own numbers. */
-static size_t list_rank_numbers(const search_run *self, tal_result_attribute *list)
-{
-    struct rusage usage;
-    double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
-    tal_search_times times = tal_search_times_get(self->search);
-    const tal_result_attribute all[] = {
-        f64_attribute("references", tal_seqset_count(self->references)),
-        f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
-        f64_attribute("load_seconds", self->load_seconds),
-        f64_attribute("score_seconds", times.score),
-        f64_attribute("wait_seconds", times.wait),
-        f64_attribute("trace_seconds", times.trace),
-        f64_attribute("exchange_seconds", times.exchange),
-        f64_attribute("write_seconds", self->write_seconds),
-        f64_attribute("peak_bytes", peak_bytes),
-    };
-    size_t count = sizeof(all) / sizeof(all[0]);
-    _Static_assert(sizeof(all) / sizeof(all[0]) + TAL_DIAGNOSIS_NUMBERS_MAX <= ATTRIBUTE_LIMIT,
-                   "room for all numbers");
-    memcpy(list, all, sizeof(all));
-    return count + tal_diagnosis_list(&self->diagnosis, list + count);
-}
-
 static void print_summary(const tal_result_attribute *list, size_t count, const char *path)
 {
     for (size_t i = 0; i < count; i++) {
@@ -537,7 +350,7 @@ static void print_summary(const tal_result_attribute *list, size_t count, const 
 }
 
 /* Cells of this run, over all ranks: what its time is to be compared with. */
-static uint64_t count_run_cells(const search_run *self)
+static uint64_t count_run_cells(const tal_search_run *self)
 {
     uint64_t counts[TAL_COUNT_COUNT];
     tal_search_counts(self->search, counts);
@@ -547,31 +360,31 @@ static uint64_t count_run_cells(const search_run *self)
 }
 
 /* Write what is known only now and give the file its name; takes the writer. */
-static tal_status close_result(search_run *self, tal_result_writer *writer, const bool *is_hit)
+static tal_status close_result(tal_search_run *self, tal_result_writer *writer, const bool *is_hit)
 {
     uint64_t counts[TAL_COUNT_COUNT];
     tal_job_counts(self->job, counts, TAL_COUNT_COUNT);
     uint64_t run_cells = count_run_cells(self);
-    double seconds = seconds_since(self->start_ns);
+    double seconds = tal_search_run_seconds(self->start_ns);
     tal_comm_broadcast(self->comm, &seconds, sizeof(seconds), 0);
 
     tal_result_attribute parameters[ATTRIBUTE_LIMIT];
     tal_result_attribute summary[ATTRIBUTE_LIMIT];
     tal_result_attribute rank_numbers[ATTRIBUTE_LIMIT];
-    size_t summary_count = list_summary(self, counts, run_cells, seconds, summary);
+    size_t summary_count = tal_search_run_summary(self, counts, run_cells, seconds, summary);
     tal_result_closing closing = {
         .references = self->references,
         .is_hit = is_hit,
         .query_info = tal_stream_info(self->stream),
         .reference_info = &self->reference_info,
         .parameters = parameters,
-        .parameter_count = list_parameters(self, parameters),
+        .parameter_count = tal_search_run_parameters(self, parameters),
         .summary = summary,
         .summary_count = summary_count,
         .histogram = counts + TAL_COUNT_HISTOGRAM,
         .histogram_count = TAL_HISTOGRAM_BINS,
         .rank_numbers = rank_numbers,
-        .rank_number_count = list_rank_numbers(self, rank_numbers),
+        .rank_number_count = tal_search_run_rank_numbers(self, rank_numbers),
     };
     tal_status status = tal_result_finish(writer, &closing);
     if (status == TAL_OK) {
@@ -581,20 +394,8 @@ static tal_status close_result(search_run *self, tal_result_writer *writer, cons
     return status;
 }
 
-static tal_status open_device(search_run *self, tal_alphabet alphabet)
-{
-    const tal_conf *conf = tal_run_conf(self->run);
-    int code_count =
-        alphabet == TAL_PROTEIN ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
-    self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
-    tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
-                                     code_count, &self->device);
-    self->params.device = self->device;
-    return status;
-}
-
 /* The result file from the finished blocks. Collective; agreed status. */
-static tal_status assemble(search_run *self)
+static tal_status assemble(tal_search_run *self)
 {
     tal_result_writer *writer = NULL;
     bool *is_hit = tal_alloc_zero(tal_seqset_count(self->references) * sizeof(*is_hit));
@@ -618,10 +419,10 @@ static tal_status assemble(search_run *self)
 }
 
 /* What the job computes, one line a value: what a resumed run must share. */
-static tal_status begin_job(search_run *self)
+static tal_status begin_job(tal_search_run *self)
 {
     tal_result_attribute list[ATTRIBUTE_LIMIT];
-    size_t count = list_parameters(self, list);
+    size_t count = tal_search_run_parameters(self, list);
     tal_buffer text = {0};
     tal_status status = TAL_OK;
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
@@ -658,7 +459,7 @@ static tal_status begin_job(search_run *self)
 }
 
 /* When to stop by ourselves. */
-static void set_deadline(const search_run *self)
+static void set_deadline(const tal_search_run *self)
 {
     double seconds = tal_run_real(self->run, "max-time");
     const char *job_end = tal_variable_find(TAL_VARIABLE_SLURM_JOB_END_TIME);
@@ -670,7 +471,8 @@ static void set_deadline(const search_run *self)
     }
 }
 
-static tal_status set_up(search_run *self)
+/* All that a search and its plan have in common. */
+static tal_status set_up(tal_search_run *self)
 {
     tal_status status = tal_comm_agree(self->comm, collect_paths(self));
     if (status != TAL_OK)
@@ -683,11 +485,26 @@ static tal_status set_up(search_run *self)
     if (status != TAL_OK)
         return status;
     tal_alphabet alphabet = tal_stream_alphabet(self->stream);
-    status = tal_comm_agree(self->comm, choose_params(self, alphabet));
-    if (status != TAL_OK)
-        return status;
+    return tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
+}
+
+/* The device that computes beside the team, if there is one. */
+static tal_status open_device(tal_search_run *self)
+{
+    const tal_conf *conf = tal_run_conf(self->run);
+    bool is_protein = self->reference_info.alphabet == TAL_PROTEIN;
+    int code_count = is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+    self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
+    tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
+                                     code_count, &self->device);
+    self->params.device = self->device;
+    return status;
+}
+
+static tal_status begin_search(tal_search_run *self)
+{
     const char *output = tal_run_text(self->run, "output");
-    status = tal_result_check_path(self->comm, output, tal_run_flag(self->run, "force"));
+    tal_status status = tal_result_check_path(self->comm, output, tal_run_flag(self->run, "force"));
     if (status == TAL_OK)
         status = tal_job_open(self->comm, output, &self->job);
     if (status != TAL_OK)
@@ -697,34 +514,62 @@ static tal_status set_up(search_run *self)
         status = begin_job(self);
     if (status != TAL_OK)
         return status;
+    status = tal_comm_agree(self->comm, open_device(self));
+    if (status != TAL_OK)
+        return status;
     tal_progress_init(&self->progress,
                       tal_comm_rank(self->comm) == 0 && !tal_run_is_quiet(self->run));
     if (tal_comm_rank(self->comm) == 0) {
         self->params.progress = show_progress;
         self->params.progress_context = &self->progress;
     }
-    status = tal_comm_agree(self->comm, open_device(self, alphabet));
-    if (status != TAL_OK)
-        return status;
     status =
         tal_search_create(self->comm, self->team, &self->params, self->references, &self->search);
     return tal_comm_agree(self->comm, status);
 }
 
+static tal_status search_all(tal_search_run *self)
+{
+    tal_status status = begin_search(self);
+    if (status == TAL_OK) {
+        status = search_blocks(self);
+        tal_progress_end(&self->progress);
+    }
+    return status == TAL_OK ? assemble(self) : status;
+}
+
+/* --dry-run. */
+static tal_status plan_only(tal_search_run *self)
+{
+    tal_load_params load = load_params(self, false);
+    tal_dry_run plan = {
+        .comm = self->comm,
+        .team = self->team,
+        .params = &self->params,
+        .needs = memory_needs(self),
+        .queries = self->stream,
+        .memory_limit = memory_limit(self),
+    };
+    tal_status status =
+        tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &plan.references);
+    if (status == TAL_OK)
+        status = check_same_alphabet(self, tal_stream_alphabet(plan.references));
+    if (status == TAL_OK)
+        status = tal_dry_run_report(&plan);
+    tal_stream_close(plan.references);
+    return status;
+}
+
 static tal_status run_search(tal_run *run)
 {
-    search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
+    tal_search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
     tal_stop_install();
     set_deadline(&self);
     tal_status status = tal_diagnosis_start(run, &self.diagnosis);
     if (status == TAL_OK)
         status = set_up(&self);
-    if (status == TAL_OK) {
-        status = search_blocks(&self);
-        tal_progress_end(&self.progress);
-    }
     if (status == TAL_OK)
-        status = assemble(&self);
+        status = tal_run_flag(run, "dry-run") ? plan_only(&self) : search_all(&self);
     tal_job_close(self.job, status == TAL_OK);
     tal_search_destroy(self.search);
     tal_device_close(self.device);
@@ -760,6 +605,7 @@ const tal_command tal_command_search = {
         "lie close to the threshold. The larger E, the more pairs pass: at 10 nothing is saved.",
     .examples = "talaria search queries.fa proteins.fa.gz -o hits.h5\n"
                 "mpirun -n 4 talaria search queries.fa a.fa b.fa -o hits.h5 --threads 8\n"
+                "srun talaria search queries.fa proteins.fa --dry-run --memory 4G\n"
                 "srun talaria search reads.fna genomes.fna -o hits.h5 --type nucleotide\n"
                 "talaria export hits.h5 --format m8 -o hits.m8",
     .options = options,

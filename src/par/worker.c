@@ -95,6 +95,7 @@ static bool take_others(tal_job *job, int self, uint64_t *out_word)
                                       job->steal_share, &own->deque);
         if (count == 0)
             continue;
+        own->slice = job->schedule.params.chunk_min; /* Their work may cost more. */
         own->stats.steals++;
         own->stats.stolen_items += count;
         if (count > 1)
@@ -158,11 +159,26 @@ static void idle(tal_job *job, int self, unsigned look_count)
     }
 }
 
+/* Of an adaptive item that is longer than the worker has measured to be right, the rest goes back
+ * where others can steal it: an item that costs more than others before it holds nobody up. */
+static tal_range cut_item(tal_job *job, int self, uint64_t word)
+{
+    tal_worker *own = &job->workers[self];
+    tal_range range = tal_range_decode(word);
+    if (!job->schedule.params.is_adaptive || range.end - range.begin <= own->slice)
+        return range;
+    tal_range rest = {range.begin + own->slice, range.end};
+    if (!tal_deque_push(&own->deque, tal_range_encode(rest)))
+        return range; /* No room: then there is enough to steal. */
+    wake_others(job);
+    return (tal_range){range.begin, rest.begin};
+}
+
 /* Run one item that began at `start_ns`; returns when it ended. */
 static uint64_t run_item(tal_job *job, int self, uint64_t word, uint64_t start_ns)
 {
     tal_worker *own = &job->workers[self];
-    tal_range range = tal_range_decode(word);
+    tal_range range = cut_item(job, self, word);
     uint64_t units = range.end - range.begin;
     tal_status status = job->function(job->context, self, (size_t)range.begin, (size_t)range.end);
     if (status != TAL_OK) {
@@ -179,6 +195,7 @@ static uint64_t run_item(tal_job *job, int self, uint64_t word, uint64_t start_n
         return start_ns;
     uint64_t now = tal_clock_ns();
     own->chunk = tal_schedule_adapt(&job->schedule.params, own->chunk, units, now - start_ns);
+    own->slice = tal_schedule_adapt(&job->schedule.params, own->slice, units, now - start_ns);
     return now;
 }
 
@@ -191,6 +208,7 @@ void tal_worker_work(tal_job *job, int self)
     uint64_t idle_since = 0; /* 0: busy */
     unsigned look_count = 0;
     own->chunk = job->schedule.params.chunk;
+    own->slice = job->schedule.params.chunk_min; /* Nothing is known of the cost yet. */
     while (!is_over(job)) {
         uint64_t word;
         if (take_own(job, self, &word) || (job->has_stealing && take_others(job, self, &word))) {

@@ -18,7 +18,8 @@
 typedef struct tal_worker {
     tal_deque deque;
     _Alignas(TAL_LINE_BYTES) _Atomic uint64_t done; /* units of this loop; written by its worker */
-    uint64_t chunk;                                 /* current item size in units */
+    uint64_t chunk;                                 /* units of an item it takes; adaptive */
+    uint64_t slice;                                 /* units it runs before it looks at the clock */
     const uint16_t *victims;                        /* the others, nearest first */
     tal_worker_stats stats;
 } tal_worker;

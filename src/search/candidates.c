@@ -139,16 +139,32 @@ static void cut_to_limit(list *entries, size_t limit)
     atomic_store_explicit(&entries->floor, floor, memory_order_relaxed);
 }
 
-static tal_status grow(list *entries, size_t limit)
+/* Entries a full list should have room for. The list's lock is held. */
+static size_t next_capacity(const list *entries, size_t limit)
 {
     size_t capacity = entries->capacity < CAPACITY_MIN ? CAPACITY_MIN : entries->capacity * 2;
-    if (limit != SIZE_MAX && capacity > 2 * limit)
-        capacity = 2 * limit;
-    tal_candidate *grown = tal_realloc_array(entries->entries, capacity, sizeof(*grown));
-    if (grown == NULL)
+    return limit != SIZE_MAX && capacity > 2 * limit ? 2 * limit : capacity;
+}
+
+/* Give a list room for `capacity` entries, unless another worker did. Memory is taken and given
+ * back outside the lock. */
+static tal_status grow(tal_candidates *candidates, tal_lid query, size_t capacity)
+{
+    list *entries = &candidates->lists[query];
+    tal_candidate *room = tal_alloc_array(capacity, sizeof(*room));
+    if (room == NULL)
         return TAL_ERR_MEMORY;
-    entries->entries = grown;
-    entries->capacity = capacity;
+    tal_lock *lock = tal_sharded_acquire(candidates->locks, query);
+    if (entries->capacity < capacity) {
+        tal_candidate *old = entries->entries;
+        if (entries->count > 0)
+            memcpy(room, old, entries->count * sizeof(*room));
+        entries->entries = room;
+        entries->capacity = capacity;
+        room = old;
+    }
+    tal_lock_release(lock);
+    tal_free(room);
     return TAL_OK;
 }
 
@@ -157,16 +173,22 @@ tal_status tal_candidates_add(tal_candidates *candidates, tal_lid query,
 {
     TAL_ASSERT(query < candidates->query_count);
     list *entries = &candidates->lists[query];
-    tal_status status = TAL_OK;
-    tal_lock *lock = tal_sharded_acquire(candidates->locks, query);
-    if (candidates->limit != SIZE_MAX && entries->count == 2 * candidates->limit)
-        cut_to_limit(entries, candidates->limit);
-    if (entries->count == entries->capacity)
-        status = grow(entries, candidates->limit);
-    if (status == TAL_OK)
-        entries->entries[entries->count++] = *candidate;
-    tal_lock_release(lock);
-    return status;
+    for (;;) {
+        size_t capacity = 0;
+        tal_lock *lock = tal_sharded_acquire(candidates->locks, query);
+        if (candidates->limit != SIZE_MAX && entries->count == 2 * candidates->limit)
+            cut_to_limit(entries, candidates->limit);
+        if (entries->count < entries->capacity)
+            entries->entries[entries->count++] = *candidate;
+        else
+            capacity = next_capacity(entries, candidates->limit);
+        tal_lock_release(lock);
+        if (capacity == 0)
+            return TAL_OK;
+        tal_status status = grow(candidates, query, capacity);
+        if (status != TAL_OK)
+            return status;
+    }
 }
 
 void tal_candidates_finish(tal_candidates *candidates)

@@ -8,6 +8,7 @@
 #include "par/sharded.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -163,7 +164,41 @@ static void objects_beyond_the_limit_are_left_out(void)
     CU_ASSERT_EQUAL(tal_monitor_get("many").acquisitions, TAL_MONITOR_OBJECTS_MAX);
 }
 
+/* No claim: numbers for the log. */
+static void cost_of_an_acquisition_is_shown(void)
+{
+    enum { COUNT = 1000000 };
+    pthread_mutex_t plain = PTHREAD_MUTEX_INITIALIZER;
+    tal_lock lock;
+    tal_lock_init(&lock, "cheap", TAL_LOCK_UNRANKED);
+    double ns[4];
+    for (int kind = 0; kind < 4; kind++) {
+        if (kind == 2)
+            tal_wait_track_begin();
+        if (kind == 3)
+            tal_wait_track_end();
+        uint64_t start = tal_clock_ns();
+        for (int i = 0; i < COUNT; i++) {
+            if (kind == 0) {
+                pthread_mutex_lock(&plain);
+                pthread_mutex_unlock(&plain);
+            } else if (kind < 3) {
+                tal_lock_acquire(&lock);
+                tal_lock_release(&lock);
+            } else {
+                tal_wait_note_progress();
+            }
+        }
+        ns[kind] = (double)(tal_clock_ns() - start) / COUNT;
+    }
+    printf("\n    mutex %.1f ns, lock %.1f ns, lock while tracked %.1f ns, progress note %.1f ns",
+           ns[0], ns[1], ns[2], ns[3]);
+    CU_ASSERT(ns[1] > 0);
+    tal_lock_deinit(&lock);
+}
+
 const test_case test_cases[] = {
+    TEST_CASE(cost_of_an_acquisition_is_shown),
     TEST_CASE(sharded_locks_guard_their_keys_and_are_metered),
     TEST_CASE(a_wait_for_a_held_lock_is_metered),
     TEST_CASE(checked_builds_stop_at_locks_out_of_order),
