@@ -17,12 +17,14 @@
 
 enum {
     TAL_CUDA_WARP = 32,
-    TAL_CUDA_THREADS_MAX = 512, /* of a block: 128 registers each must fit */
-    TAL_CUDA_LETTERS_MAX = 32,  /* the pad included */
-    TAL_CUDA_PAD_SCORE = -127,
+    TAL_CUDA_THREADS_MAX = 512,     /* of a block: 128 registers each must fit */
+    TAL_CUDA_LETTERS_MAX = 32,      /* the pad included */
     TAL_CUDA_HISTOGRAM_BINS = 1024, /* one for every score from 0, the last one for all above */
     TAL_CUDA_WIDE_ROWS = 512,       /* query positions of one pass of the 32-bit kernel */
 };
+
+/* Of a row that is no position of a query. */
+#define TAL_CUDA_PAD_SCORE (-127)
 
 /* Every compiled shape of the packed score kernel: (lanes of a group, rows of a lane). A group
  * scores one reference; lanes times rows query positions are held at once. Rising in rows held.

@@ -110,7 +110,8 @@ TAL_LANE int32_t max_3(int32_t a, int32_t b, int32_t c)
     return __vimax3_s32(a, b, c);
 }
 
-#define TAL_UNROLL _Pragma("unroll")
+#define TAL_UNROLL   _Pragma("unroll")
+#define TAL_UNROLL_2 _Pragma("unroll 2")
 
 /* Halves of a pair; see device_cell.h for the host's. */
 TAL_LANE uint32_t tal_pair_join(int low, int high)

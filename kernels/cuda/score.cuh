@@ -141,7 +141,7 @@ TAL_LANE void score_pass(score_rows<R> &rows, const tal_quad *profile, const uin
         uint32_t four = funnel_left(past, ahead, shift);
         past = ahead;
         ahead = letters_at(letters, ++next, words, pads);
-        _Pragma("unroll 2") for (int i = 0; i < SCORE_COLUMNS; i++)
+        TAL_UNROLL_2 for (int i = 0; i < SCORE_COLUMNS; i++)
         {
             const tal_quad *scores = own + (four >> (8 * i) & 0xff) * (costs.letter_words / 4);
             tal_pair h_above = shuffle_up(rows.h[R - 1], 1, G);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "kernels/contract.h"
 #include "seq/alphabet.h"
 
 #include <string.h>
