@@ -18,6 +18,7 @@
 enum {
     TAL_CUDA_WARP = 32,
     TAL_CUDA_THREADS_MAX = 512,     /* of a block: 128 registers each must fit */
+    TAL_CUDA_THREADS_EARLY = 256,   /* before capability 9.0, where packed maxima take more */
     TAL_CUDA_LETTERS_MAX = 32,      /* the pad included */
     TAL_CUDA_HISTOGRAM_BINS = 1024, /* one for every score from 0, the last one for all above */
     TAL_CUDA_WIDE_ROWS = 512,       /* query positions of one pass of the 32-bit kernel */

@@ -74,7 +74,6 @@ static tal_status choose(tal_cuda *cuda)
     tal_device_info *info = &device->info;
     int count = 0;
     int version = 0;
-    int major = 0;
     int minor = 0;
     int handle_idx = 0;
     tal_status status = tal_cuda_check(cuda, driver->init(0), "start the driver");
@@ -96,7 +95,7 @@ static tal_status choose(tal_cuda *cuda)
         int attribute;
         int *value;
     } asked[] = {{TAL_CUDA_MULTIPROCESSORS, &info->unit_count},
-                 {TAL_CUDA_CAPABILITY_MAJOR, &major},
+                 {TAL_CUDA_CAPABILITY_MAJOR, &cuda->capability},
                  {TAL_CUDA_CAPABILITY_MINOR, &minor}};
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]) && status == TAL_OK; i++)
         status = tal_cuda_check(
@@ -104,7 +103,7 @@ static tal_status choose(tal_cuda *cuda)
             "ask for an attribute");
     (void)snprintf(info->platform, sizeof(info->platform),
                    "CUDA driver %d.%d, capability %d.%d, device %d", version / 1000,
-                   version % 1000 / 10, major, minor, handle_idx); /* May truncate. */
+                   version % 1000 / 10, cuda->capability, minor, handle_idx); /* May truncate. */
     return status;
 }
 
@@ -129,7 +128,8 @@ static tal_status limit(tal_cuda *cuda)
         params->cuda_threads_per_block > 0 ? params->cuda_threads_per_block : THREADS_DEFAULT;
     threads = threads / TAL_CUDA_WARP * TAL_CUDA_WARP;
     threads = threads < TAL_CUDA_WARP ? TAL_CUDA_WARP : threads;
-    cuda->threads = threads > TAL_CUDA_THREADS_MAX ? TAL_CUDA_THREADS_MAX : threads;
+    int threads_max = cuda->capability >= 9 ? TAL_CUDA_THREADS_MAX : TAL_CUDA_THREADS_EARLY;
+    cuda->threads = threads > threads_max ? threads_max : threads;
 
     size_t most = (size_t)shared - 64; /* two words of the kernel's own */
     size_t wanted = (size_t)params->cuda_shared_memory_kb * 1024;

@@ -42,6 +42,7 @@ typedef struct tal_cuda {
     tal_device *device;
     tal_cuda_driver driver;
     int idx;
+    int capability; /* major number */
     void *context;
     void *module;
     void *score[TAL_CUDA_SCORE_SHAPE_COUNT];

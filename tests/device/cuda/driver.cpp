@@ -2,8 +2,9 @@
  *
  * Device memory is host memory filled with garbage; streams run at once, in the order of the calls.
  * The environment sets the device: EMULATED_CUDA_MEMORY_MB, EMULATED_CUDA_SHARED_KB (of a block),
- * EMULATED_CUDA_UNITS, EMULATED_CUDA_DEVICES; EMULATED_CUDA_FAIL_LAUNCH=n makes the nth launch and
- * all calls after it fail, as a lost device does.
+ * EMULATED_CUDA_UNITS, EMULATED_CUDA_DEVICES, EMULATED_CUDA_CAPABILITY (major number);
+ * EMULATED_CUDA_FAIL_LAUNCH=n makes the nth launch and all calls after it fail, as a lost device
+ * does.
  */
 #include "block.h"
 
@@ -123,7 +124,7 @@ EXPORT int cuDeviceGetAttribute(int *out_value, int attribute, int)
         *out_value = (int)setting("EMULATED_CUDA_UNITS", 2);
         return SUCCESS;
     case 75:
-        *out_value = 9;
+        *out_value = (int)setting("EMULATED_CUDA_CAPABILITY", 9);
         return SUCCESS;
     case 76:
         *out_value = 0;

@@ -193,6 +193,16 @@ static void settings_are_kept_within_the_device(void)
     }
 }
 
+static void early_devices_take_smaller_blocks(void)
+{
+    setenv("EMULATED_CUDA_CAPABILITY", "8", 1);
+    tal_device_params params = params_of(512, 48);
+    tal_device *device = open_device(&params);
+    CU_ASSERT_EQUAL(tal_device_describe(device)->group_size, TAL_CUDA_THREADS_EARLY);
+    tal_device_close(device);
+    unsetenv("EMULATED_CUDA_CAPABILITY");
+}
+
 static void ranks_of_a_node_take_devices_in_turn(void)
 {
     setenv("EMULATED_CUDA_DEVICES", "3", 1);
@@ -309,6 +319,7 @@ const test_case test_cases[] = {
     TEST_CASE(long_references_are_done_beside_the_others),
     TEST_CASE(only_what_16_bit_cannot_hold_is_rescued),
     TEST_CASE(settings_are_kept_within_the_device),
+    TEST_CASE(early_devices_take_smaller_blocks),
     TEST_CASE(ranks_of_a_node_take_devices_in_turn),
     TEST_CASE(a_failing_launch_loses_the_device),
     TEST_CASE(a_device_with_too_little_memory_refuses),
