@@ -25,6 +25,7 @@ static inline int wide_tile(__global const char *profile, int row_begin, int que
     int is_last = row_begin + WIDE_TILE >= query_len;
     int h[WIDE_ROWS];
     int e[WIDE_ROWS];
+#pragma unroll
     for (int r = 0; r < WIDE_ROWS; r++)
         h[r] = e[r] = 0;
     int best = 0;
@@ -37,6 +38,7 @@ static inline int wide_tile(__global const char *profile, int row_begin, int que
             int f = above.y;
             diagonal = above.x;
             int code = letters[column];
+#pragma unroll
             for (int r = 0; r < WIDE_ROWS; r++) {
                 int score = row + r < query_len ? profile[(size_t)(row + r) * 32 + code] : BEYOND;
                 int left = h[r];

@@ -66,6 +66,7 @@ static inline tal_pair score_tile(const lane_place *place, int is_first, int is_
 {
     tal_pair h[ROWS];
     tal_pair e[ROWS];
+#pragma unroll
     for (int r = 0; r < ROWS; r++) {
         h[r] = floor_pair;
         e[r] = (short2)(0);
@@ -84,9 +85,11 @@ static inline tal_pair score_tile(const lane_place *place, int is_first, int is_
             diagonal = above.lo;
             __local const short8 *scores =
                 profile + (size_t)place->letters[column] * (TILE / 4) + place->lane;
+#pragma unroll
             for (int quarter = 0; quarter < ROWS / 4; quarter++) {
                 short8 four = scores[quarter * GROUP];
                 short2 row_scores[4] = {four.s01, four.s23, four.s45, four.s67};
+#pragma unroll
                 for (int i = 0; i < 4; i++) {
                     int r = quarter * 4 + i;
                     tal_pair left = h[r];

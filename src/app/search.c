@@ -1,5 +1,6 @@
 /* talaria search: many queries against many references, exact. */
 #include "app/command.h"
+#include "app/gpu.h"
 #include "app/progress.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -127,6 +128,7 @@ typedef struct search_run {
     tal_set_info reference_info;
     tal_matrix matrix;
     tal_search_params params;
+    tal_device *device; /* NULL: none */
     tal_search *search;
     tal_progress progress;
     double load_seconds, write_seconds;
@@ -365,6 +367,7 @@ static size_t list_summary(const search_run *self, const uint64_t *counts, doubl
         u64_attribute("reference_residues", self->reference_info.residue_count),
         u64_attribute("pairs", counts[TAL_COUNT_PAIRS]),
         u64_attribute("cells", counts[TAL_COUNT_CELLS]),
+        u64_attribute("device_cells", counts[TAL_COUNT_DEVICE_CELLS]),
         u64_attribute("hits", counts[TAL_COUNT_HITS]),
         u64_attribute("aligned_columns", counts[TAL_COUNT_ALIGNED_COLUMNS]),
         u64_attribute("rescues_16_bit", counts[TAL_COUNT_RESCUE_16]),
@@ -456,6 +459,18 @@ static tal_status finish(search_run *self)
     return status;
 }
 
+static tal_status open_device(search_run *self, tal_alphabet alphabet)
+{
+    const tal_conf *conf = tal_run_conf(self->run);
+    int code_count =
+        alphabet == TAL_PROTEIN ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+    self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
+    tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
+                                     code_count, &self->device);
+    self->params.device = self->device;
+    return status;
+}
+
 static tal_status set_up(search_run *self)
 {
     tal_status status = tal_comm_agree(self->comm, collect_paths(self));
@@ -486,6 +501,9 @@ static tal_status set_up(search_run *self)
         self->params.progress = show_progress;
         self->params.progress_context = &self->progress;
     }
+    status = tal_comm_agree(self->comm, open_device(self, alphabet));
+    if (status != TAL_OK)
+        return status;
     status =
         tal_search_create(self->comm, self->team, &self->params, self->references, &self->search);
     return tal_comm_agree(self->comm, status);
@@ -502,6 +520,7 @@ static tal_status run_search(tal_run *run)
     if (status == TAL_OK)
         status = finish(&self);
     tal_search_destroy(self.search);
+    tal_device_close(self.device);
     tal_result_discard(self.writer);
     tal_seqset_destroy(self.references);
     tal_set_info_deinit(&self.reference_info);

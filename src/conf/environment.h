@@ -9,6 +9,7 @@ typedef enum tal_variable {
     TAL_VARIABLE_ISA,
     TAL_VARIABLE_SLURM_CPUS_PER_TASK,
     TAL_VARIABLE_OMP_NUM_THREADS,
+    TAL_VARIABLE_DEVICE_FAIL,
     TAL_VARIABLE_COUNT
 } tal_variable;
 

@@ -143,6 +143,7 @@ static tal_status note(tal_device *device, tal_status status)
 tal_status tal_device_reserve(tal_device *device, const tal_device_shape *shape)
 {
     TAL_ASSERT(device->in_flight == 0);
+    TAL_ASSERT(!device->params.is_probe);
     TAL_ASSERT(shape->ref_count >= 1 && shape->query_count >= 1);
     TAL_ASSERT(shape->ref_len_max >= 1 && shape->query_len_max >= 1);
     device->ref_count = 0;

@@ -65,6 +65,8 @@ typedef struct tal_device_params {
     int gap_open, gap_extend; /* 1 <= sum <= TAL_DEVICE_GAP_MAX, both >= 0 */
     int code_count;           /* reference letters are below this; 1..31 */
 
+    bool is_probe; /* only to describe and close: nothing is compiled, nothing can be computed */
+
     /* Tests: the device is lost at the submission of this number, counted from 1; 0: never. */
     uint64_t fail_at;
 } tal_device_params;

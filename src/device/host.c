@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct host_state {
     tal_ladder ladder;
@@ -59,7 +60,10 @@ static tal_status host_open(tal_device *device)
     info->group_size = TAL_BATCH_LANES;
     info->slot_count = 1;
     info->is_cpu = true;
+    info->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     info->budget_bytes = params->memory_bytes;
+    if (info->budget_bytes == 0 || info->budget_bytes > info->memory_bytes)
+        info->budget_bytes = info->memory_bytes;
     return TAL_OK;
 }
 

@@ -181,7 +181,8 @@ static tal_status opencl_open(tal_device *device)
     if (!facts->has_compiler)
         return tal_device_fail(device, TAL_ERR_CONFIG, "opencl: '%s' has no compiler for kernels",
                                device->info.name);
-    status = build_kernels(device, self);
+    self->lanes = device->params.opencl_work_group_size;
+    status = device->params.is_probe ? TAL_OK : build_kernels(device, self);
     if (status != TAL_OK)
         return status;
     tal_device_info *info = &device->info;

@@ -17,18 +17,38 @@
 enum { DEVICES_MAX = 64, PLATFORMS_MAX = 64, LOG_BYTES = 4096, LOG_SHOWN = 400 };
 
 /* The functions used; the names are the library's. */
-#define FUNCTIONS(X)                                                                             \
-    X(clGetPlatformIDs)                                                                          \
-    X(clGetPlatformInfo)                                                                         \
-    X(clGetDeviceIDs) X(clGetDeviceInfo) X(clCreateContext) X(clReleaseContext)                  \
-        X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject) \
-            X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo)              \
-                X(clReleaseProgram) X(clCreateKernel) X(clReleaseKernel)                         \
-                    X(clGetKernelWorkGroupInfo) X(clSetKernelArg) X(clEnqueueNDRangeKernel)      \
-                        X(clEnqueueReadBuffer) X(clEnqueueWriteBuffer) X(clEnqueueFillBuffer)    \
-                            X(clEnqueueMarkerWithWaitList) X(clGetEventInfo)                     \
-                                X(clGetEventProfilingInfo) X(clWaitForEvents) X(clReleaseEvent)  \
-                                    X(clFlush) X(clFinish)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(clGetPlatformIDs) \
+    X(clGetPlatformInfo) \
+    X(clGetDeviceIDs) \
+    X(clGetDeviceInfo) \
+    X(clCreateContext) \
+    X(clReleaseContext) \
+    X(clCreateCommandQueue) \
+    X(clReleaseCommandQueue) \
+    X(clCreateBuffer) \
+    X(clReleaseMemObject) \
+    X(clCreateProgramWithSource) \
+    X(clBuildProgram) \
+    X(clGetProgramBuildInfo) \
+    X(clReleaseProgram) \
+    X(clCreateKernel) \
+    X(clReleaseKernel) \
+    X(clGetKernelWorkGroupInfo) \
+    X(clSetKernelArg) \
+    X(clEnqueueNDRangeKernel) \
+    X(clEnqueueReadBuffer) \
+    X(clEnqueueWriteBuffer) \
+    X(clEnqueueFillBuffer) \
+    X(clEnqueueMarkerWithWaitList) \
+    X(clGetEventInfo) \
+    X(clGetEventProfilingInfo) \
+    X(clWaitForEvents) \
+    X(clReleaseEvent) \
+    X(clFlush) \
+    X(clFinish)
+/* clang-format on */
 
 typedef struct library {
 #define MEMBER(name) cl_api_##name name;
@@ -134,7 +154,7 @@ static void read_facts(tal_cl *cl, cl_platform_id platform)
     cl_ulong memory, allocation, local;
     cl_device_type type;
     cl_bool has_compiler;
-    char version[96] = "";
+    char version[512] = "";
     ask(cl, CL_DEVICE_NAME, sizeof(info->name), info->name);
     info->name[sizeof(info->name) - 1] = '\0';
     ask(cl, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(units), &units);
@@ -147,7 +167,8 @@ static void read_facts(tal_cl *cl, cl_platform_id platform)
     ask(cl, CL_DEVICE_COMPILER_AVAILABLE, sizeof(has_compiler), &has_compiler);
     (void)cl->api.clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof(version) - 1, version,
                                     NULL); /* Stays empty on failure. */
-    (void)snprintf(info->platform, sizeof(info->platform), "%s", version);
+    (void)snprintf(info->platform, sizeof(info->platform), "%.*s", (int)sizeof(info->platform) - 1,
+                   version);
     cl->facts.memory_bytes = memory;
     cl->facts.allocation_bytes_max = allocation;
     cl->facts.local_bytes = local;

@@ -29,16 +29,46 @@ static tal_lid item_lane_count(const tal_search *search, const tal_item *item)
     return left < TAL_BATCH_LANES ? left : TAL_BATCH_LANES;
 }
 
+tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
+{
+    return (tal_search_space){
+        .query_len = tal_seqset_len(search->queries, query),
+        .residue_count = search->params.residue_count,
+        .sequence_count = search->params.sequence_count,
+    };
+}
+
+tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
+                            int32_t score, uint64_t *candidate_count)
+{
+    const tal_search_params *params = &search->params;
+    if (score < params->score_min || score < tal_candidates_floor(search->candidates, query) ||
+        (params->mode == TAL_LOCAL && score <= 0))
+        return TAL_OK;
+    if (params->evalue < INFINITY) {
+        tal_search_space space = tal_search_space_of(search, query);
+        int32_t len = tal_seqset_len(search->references, lid);
+        if (score < tal_stats_score_cut(&params->stats, &space, params->evalue, len, score))
+            return TAL_OK;
+    }
+    tal_candidate candidate = {
+        .gid = tal_seqset_gid(search->references, lid),
+        .lid = lid,
+        .score = score,
+        .is_reverse = (uint32_t)strand,
+    };
+    tal_status status = tal_candidates_add(search->candidates, query, &candidate);
+    if (status == TAL_OK)
+        ++*candidate_count;
+    return status;
+}
+
 /* Enter the lanes of one query and strand that pass the cuts. */
 static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
                           const int32_t *scores, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
-    tal_search_space space = {
-        .query_len = tal_seqset_len(search->queries, query),
-        .residue_count = params->residue_count,
-        .sequence_count = params->sequence_count,
-    };
+    tal_search_space space = tal_search_space_of(search, query);
     int32_t cut = params->score_min;
     int32_t cut_len = -1;
     for (int lane = 0; lane < batch->lane_count; lane++) {
@@ -104,6 +134,7 @@ static void report(score_pass *pass, int worker, uint64_t cells)
     if (now - pass->progress_ns < PROGRESS_NS)
         return;
     pass->progress_ns = now;
+    done += tal_device_pass_cells(pass->search->device_pass);
     params->progress(params->progress_context, (double)done / (double)pass->cells_total);
 }
 
@@ -113,6 +144,8 @@ static tal_status score_item(void *context, int worker, size_t idx)
     tal_search *search = pass->search;
     const tal_item *item = &pass->items[idx];
     tal_search_worker *own = &search->workers[worker];
+    if (!tal_device_pass_is_host(search->device_pass, item->batch * TAL_BATCH_LANES))
+        return TAL_OK;
     tal_lid lane_count = item_lane_count(search, item);
     tal_status status =
         tal_batch_fill(&own->batch, search->references,
@@ -166,7 +199,14 @@ tal_status tal_search_score(tal_search *search)
         .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
         .progress_ns = tal_clock_ns(),
     };
-    status = tal_team_for(search->team, item_count, score_item, &pass);
+    bool has_more = true;
+    tal_device_pass_begin(search->device_pass);
+    while (status == TAL_OK && has_more) {
+        status = tal_team_for(search->team, item_count, score_item, &pass);
+        tal_status device_status =
+            tal_device_pass_end(search->device_pass, status != TAL_OK, &has_more);
+        status = status == TAL_OK ? device_status : status;
+    }
     tal_free(items);
     if (status == TAL_OK)
         tal_candidates_finish(search->candidates);

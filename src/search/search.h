@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "comm/comm.h"
+#include "device/device.h"
 #include "kernels/contract.h"
 #include "par/accum.h"
 #include "par/team.h"
@@ -19,12 +20,13 @@
 
 /* Counters of a search; a histogram bin for every score from 0, the last one for all above. */
 enum {
-    TAL_COUNT_PAIRS = 0,  /* query strand x reference, both not empty */
-    TAL_COUNT_CELLS,      /* query residues x reference residues of these pairs */
-    TAL_COUNT_CANDIDATES, /* pairs that passed the score and E-value cut */
-    TAL_COUNT_HITS,       /* alignments reported */
-    TAL_COUNT_RESCUE_16,  /* pairs computed again with 16 bits */
-    TAL_COUNT_RESCUE_32,  /* pairs computed again with 32 bits */
+    TAL_COUNT_PAIRS = 0,    /* query strand x reference, both not empty */
+    TAL_COUNT_CELLS,        /* query residues x reference residues of these pairs */
+    TAL_COUNT_CANDIDATES,   /* pairs that passed the score and E-value cut */
+    TAL_COUNT_HITS,         /* alignments reported */
+    TAL_COUNT_RESCUE_16,    /* pairs computed again with 16 bits */
+    TAL_COUNT_RESCUE_32,    /* pairs computed again with 32 bits */
+    TAL_COUNT_DEVICE_CELLS, /* cells that a device computed, of all cells */
     TAL_COUNT_QUERY_RESIDUES,
     TAL_COUNT_ALIGNED_COLUMNS, /* of the alignments reported */
     TAL_COUNT_HISTOGRAM,
@@ -45,7 +47,9 @@ typedef struct tal_search_params {
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
     uint64_t len_max;
-    size_t trace_bytes; /* memory of one worker's traceback */
+    size_t trace_bytes;    /* memory of one worker's traceback */
+    tal_device *device;    /* computes beside the team; NULL: none. A view, ours while we live */
+    uint32_t device_batch; /* references of one batch of the device; >= 1 */
     /* Called by worker 0 of rank 0 now and then, with the share of the block done; may be NULL. */
     void (*progress)(void *context, double share);
     void *progress_context;

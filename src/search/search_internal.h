@@ -6,6 +6,7 @@
 #include "align/trace.h"
 #include "base/buffer.h"
 #include "search/candidates.h"
+#include "search/device_pass.h"
 #include "search/plan.h"
 #include "search/search.h"
 
@@ -36,6 +37,7 @@ struct tal_search {
     tal_search_worker *workers;
     tal_accum *accum;
     tal_candidates *candidates;
+    tal_device_pass *device_pass; /* NULL: no device */
     tal_search_times times;
 
     /* The current block. */
@@ -57,6 +59,14 @@ tal_status tal_search_prepare(tal_search *search);
 
 /* Score all pairs; candidates hold this rank's best of each query. */
 tal_status tal_search_score(tal_search *search);
+
+/* What E-values of this query refer to. */
+tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
+
+/* Make a pair a candidate if its score passes the cuts; counts it in *candidate_count. Threads:
+ * any. */
+tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
+                            int32_t score, uint64_t *candidate_count);
 
 /* Cut candidates to each query's best over all ranks; fills query_hits. Collective; agreed. */
 tal_status tal_search_select(tal_search *search);

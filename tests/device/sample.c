@@ -33,7 +33,7 @@ void sample_scores(int8_t *out_score_of, uint64_t (*random)(void))
 {
     for (int a = 0; a < 32; a++)
         for (int b = 0; b <= a; b++) {
-            int score = a == b ? 4 + (int)(random() % 8) : -4 + (int)(random() % 8);
+            int score = a == b ? 4 + (int)(random() % 8) : -6 + (int)(random() % 8);
             out_score_of[a * 32 + b] = out_score_of[b * 32 + a] = (int8_t)score;
         }
 }

@@ -24,7 +24,7 @@ void sample_destroy(sample *own);
 /* Codes of a query over those of a reference, from `at` on, as far as both reach. */
 void sample_plant(sample *own, uint32_t query, uint32_t ref, uint32_t at);
 
-/* A table like BLOSUM62: equal letters 4..11, others -4..3. */
+/* A table like BLOSUM62: equal letters 4..11, others -6..1: unrelated sequences score little. */
 void sample_scores(int8_t *out_score_of, uint64_t (*random)(void));
 
 /* The shape of this sample as one batch. */
