@@ -56,6 +56,8 @@ static void cuda_close(tal_device *device)
         (void)cuda->driver.context_synchronize();
         tal_cuda_release(cuda);
         close_slots(cuda);
+        if (cuda->last_done != NULL)
+            (void)cuda->driver.event_destroy(cuda->last_done);
         if (cuda->module != NULL)
             (void)cuda->driver.module_unload(cuda->module);
         (void)cuda->driver.context_set(NULL);
@@ -201,7 +203,7 @@ static tal_status find_kernels(tal_cuda *cuda)
 static tal_status open_slots(tal_cuda *cuda)
 {
     const tal_cuda_driver *driver = &cuda->driver;
-    int error = TAL_CUDA_OK;
+    int error = driver->event_create(&cuda->last_done, 0);
     for (int i = 0; i < cuda->slot_count && error == TAL_CUDA_OK; i++) {
         tal_cuda_slot *slot = &cuda->slots[i];
         error = driver->stream_create(&slot->stream, TAL_CUDA_STREAM_NON_BLOCKING);

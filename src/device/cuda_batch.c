@@ -335,6 +335,26 @@ static tal_status fetch_scores(tal_cuda *cuda, tal_cuda_slot *slot)
     return tal_cuda_check(cuda, error, "fetch scores");
 }
 
+/* Milliseconds the device spent on a finished batch: since its begin, or since the end of the batch
+ * before it where they overlapped. */
+static tal_status take_time(tal_cuda *cuda, tal_cuda_slot *slot, float *out_ms)
+{
+    float own_ms = 0;
+    int error = cuda->driver.event_elapsed(&own_ms, slot->begin, slot->done);
+    float since_ms = own_ms;
+    if (error == TAL_CUDA_OK && cuda->has_last)
+        error = cuda->driver.event_elapsed(&since_ms, cuda->last_done, slot->done);
+    if (error != TAL_CUDA_OK)
+        return tal_cuda_check(cuda, error, "take the time");
+    void *done = slot->done;
+    slot->done = cuda->last_done;
+    cuda->last_done = done;
+    cuda->has_last = true;
+    since_ms = since_ms > 0 ? since_ms : 0; /* Streams may end in another order. */
+    *out_ms = since_ms < own_ms ? since_ms : own_ms;
+    return TAL_OK;
+}
+
 tal_status tal_cuda_collect(tal_device *device, tal_device_result *out_result)
 {
     tal_cuda *cuda = device->state;
@@ -346,9 +366,7 @@ tal_status tal_cuda_collect(tal_device *device, tal_device_result *out_result)
     if (status == TAL_OK)
         status = tal_cuda_check(cuda, cuda->driver.event_synchronize(slot->done), "run a batch");
     if (status == TAL_OK)
-        status =
-            tal_cuda_check(cuda, cuda->driver.event_elapsed(&elapsed_ms, slot->begin, slot->done),
-                           "take the time");
+        status = take_time(cuda, slot, &elapsed_ms);
     tal_buffer_reset(&cuda->result_hits);
     if (status == TAL_OK)
         status = sums->hit_count <= cuda->hit_capacity ? fetch_hits(cuda, slot, sums->hit_count)

@@ -55,7 +55,9 @@ typedef struct tal_cuda {
 
     tal_cuda_slot slots[TAL_DEVICE_SLOTS_MAX];
     int slot_count;
-    int next_slot; /* of the next submission */
+    int next_slot;   /* of the next submission */
+    void *last_done; /* event: the end of the batch collected last */
+    bool has_last;
     uint32_t hit_capacity;
 
     /* The upload. */
