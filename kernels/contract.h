@@ -36,6 +36,12 @@
  *           flagged. The caller guarantees that no H of a lane's own cells, borders included, falls
  *           below -32768 + 127 + gap_open + gap_extend.
  *   32 bit: all; never flags; the caller keeps every H within +-2^30.
+ *
+ * Gapless, for pre-filters: H(i,j) = min(255, max(0, H(i-1,j-1) + S(i,j))) alone, the runs of all
+ * diagonals, 8 bit, nothing flagged. A lane's score is the largest H of the rows 2, 4, 6, ... and
+ * query_len (rows from 1): at most the best run of a diagonal, and less by at most the largest
+ * score of a pair (a best run that ends in another row has a cell one row up and, unless it is the
+ * last one, one row down). The maxima left out are a sixth of all the work. Gap costs are not read.
  */
 #ifndef TAL_KERNELS_CONTRACT_H
 #define TAL_KERNELS_CONTRACT_H
@@ -48,6 +54,7 @@ enum {
     TAL_BATCH_LANES = 64,
     TAL_BATCH_COLUMN_STEP = 4,
     TAL_PROFILE_STRIDE = 32,
+    TAL_GAPLESS_SCORE_MAX = 255,
     TAL_KERNEL_GAP_MAX = 32767, /* 16-bit lanes must hold the cost of a gap of one */
 };
 
@@ -65,12 +72,18 @@ typedef struct tal_score_job {
     int32_t lane_count;      /* 1..64 */
     int32_t gap_open;
     int32_t gap_extend;
-    void *scratch;   /* aligned to 64 bytes, tal_kernel_scratch_bytes(query_len) bytes */
+    void *scratch;   /* aligned to 64 bytes, tal_kernel_scratch_bytes(query_len, lane_len[0]) */
     int32_t *scores; /* out: 64 entries; lanes from lane_count on are undefined */
 } tal_score_job;
 
 /* Score every lane of the batch; returns the mask of saturated lanes, whose scores are undefined.
  */
 typedef uint64_t (*tal_score_function)(const tal_score_job *job);
+
+/* Gapless scores of every lane, 0..TAL_GAPLESS_SCORE_MAX. */
+typedef void (*tal_gapless_function)(const tal_score_job *job);
+
+/* The number of i < len with a[i] == b[i]. Any alignment; reads nothing outside the two runs. */
+typedef size_t (*tal_identity_function)(const uint8_t *a, const uint8_t *b, size_t len);
 
 #endif

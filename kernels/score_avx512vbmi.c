@@ -1,11 +1,16 @@
 /* The score kernels in AVX-512 VBMI; see score_template.h. */
 #include "kernels/score.h"
+#include "kernels/score_scratch.h"
 #include "kernels/vec_avx512.h"
+
+#define TABLE_ROWS_PER_CLASS 8
 
 #define WIDTH 8
 #include "kernels/score_template.h"
 #undef WIDTH
-#define WIDTH 16
+#undef TABLE_ROWS_PER_CLASS
+#define TABLE_ROWS_PER_CLASS 3
+#define WIDTH                16
 #include "kernels/score_template.h"
 #undef WIDTH
 #define WIDTH 32

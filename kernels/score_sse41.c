@@ -1,6 +1,9 @@
 /* The score kernels in SSE4.1; see score_template.h. */
 #include "kernels/score.h"
+#include "kernels/score_scratch.h"
 #include "kernels/vec_sse41.h"
+
+#define TABLE_ROWS_PER_CLASS 2
 
 #define WIDTH 8
 #include "kernels/score_template.h"

@@ -15,9 +15,19 @@
 #define VALUE_MAX_32 (INT64_C(1) << 30)
 /* Gap costs an 8-bit lane holds. */
 #define GAP_MAX_8 127
+/* Scores it holds. */
+#define LOCAL_MAX_8 254
+
+/* A reference on its own. */
+typedef struct ladder_pair {
+    const int8_t *profile;
+    const uint8_t *ref;
+    int32_t query_len, ref_len;
+} ladder_pair;
 
 void tal_ladder_scratch_deinit(tal_ladder_scratch *scratch)
 {
+    tal_wave_memory_deinit(&scratch->wave);
     tal_batch_deinit(&scratch->rescue);
     tal_free(scratch->memory);
     memset(scratch, 0, sizeof(*scratch));
@@ -112,6 +122,111 @@ static int run_rung(tal_score_function score, tal_score_job *job, const tal_batc
     return flagged_count;
 }
 
+/* The rates of a rung. */
+static tal_ladder_rates rates_at(const tal_ladder *ladder, tal_width width)
+{
+    static const uint32_t pair_cost[TAL_WIDTH_COUNT] = {112, 58, 42};
+    const tal_wave *waves = ladder->table.wave;
+    uint32_t lanes = width == TAL_WIDTH_8 ? 2 * (uint32_t)waves[TAL_WIDTH_16].lanes
+                                          : (uint32_t)waves[width].lanes;
+    bool is_scalar = ladder->table.isa == TAL_ISA_SCALAR;
+    return (tal_ladder_rates){.lanes = lanes, .pair_cost = is_scalar ? 0 : pair_cost[width]};
+}
+
+tal_ladder_rates tal_ladder_rates_of(const tal_ladder *ladder)
+{
+    return rates_at(ladder, first_width(ladder, 0, 0));
+}
+
+/* Whether this rung costs less lane by lane. */
+static bool is_better_as_pairs(const tal_ladder *ladder, tal_width width, int32_t query_len,
+                               const tal_batch *batch)
+{
+    const tal_ladder_rates rates = rates_at(ladder, width);
+    if (rates.pair_cost == 0)
+        return false;
+    const uint64_t wave_lanes =
+        (uint64_t)ladder->table.wave[width == TAL_WIDTH_32 ? TAL_WIDTH_32 : TAL_WIDTH_16].lanes;
+    const uint64_t rows = (uint64_t)query_len;
+    const uint64_t wave_rows = (rows + wave_lanes - 1) / wave_lanes * wave_lanes;
+    uint64_t as_batch = 0, as_pairs = 0;
+    for (int lane = 0; lane < batch->lane_count; lane++) {
+        if ((uint32_t)lane % rates.lanes == 0)
+            as_batch += (uint64_t)batch->lane_len[lane] * rates.lanes * TAL_LADDER_COST_UNIT;
+        as_pairs += tal_ladder_pair_cost(rates, batch->lane_len[lane]);
+    }
+    return as_pairs * wave_rows < as_batch * rows;
+}
+
+/* One pair at one width; *out_is_saturated: it must be computed wider. */
+static tal_status score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                             const ladder_pair *pair, tal_width width, int32_t *out_score,
+                             bool *out_is_saturated)
+{
+    static const tal_wave_border borders[TAL_MODE_COUNT] = {
+        TAL_WAVE_BORDER_LOCAL, TAL_WAVE_BORDER_GLOBAL, TAL_WAVE_BORDER_SEMIGLOBAL};
+    const tal_wave_block block = {
+        .border = borders[ladder->mode],
+        .width = width,
+        .gaps = ladder->gaps,
+        .row_count = pair->query_len,
+        .column_end = pair->ref_len,
+    };
+    if (pair->ref_len == 0) {
+        *out_score = ladder->mode == TAL_LOCAL ? 0 : (int32_t)gap_score(ladder, pair->query_len);
+        *out_is_saturated = false;
+        return TAL_OK;
+    }
+    tal_wave_job job;
+    tal_status status = tal_wave_begin(&scratch->wave, &block, &job);
+    if (status != TAL_OK)
+        return status;
+    job.profile = pair->profile;
+    job.profile_step = TAL_PROFILE_STRIDE;
+    job.letters = pair->ref;
+    job.letter_step = 1;
+    ladder->table.wave[width].score(&job);
+    int32_t score = tal_wave_value(job.row_h, width, pair->ref_len);
+    if (ladder->mode == TAL_LOCAL)
+        score = job.peak - tal_wave_zero(width);
+    for (int32_t j = 0; ladder->mode == TAL_SEMIGLOBAL && j < pair->ref_len; j++) {
+        int32_t value = tal_wave_value(job.row_h, width, j);
+        score = value > score ? value : score;
+    }
+    *out_score = score;
+    *out_is_saturated = width == TAL_WIDTH_16 && job.peak == INT16_MAX;
+    return TAL_OK;
+}
+
+/* The lanes of `batch` one by one from this rung on; lane i is lane lanes[i] of the caller. */
+static tal_status score_as_pairs(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                                 const tal_score_job *job, tal_width first, const tal_seqset *set,
+                                 const tal_batch *batch, const uint8_t *lanes, int32_t *out_scores)
+{
+    for (int i = 0; i < batch->lane_count; i++) {
+        const ladder_pair pair = {
+            .profile = job->profile,
+            .query_len = job->query_len,
+            .ref = tal_seqset_residues(set, batch->lids[i]),
+            .ref_len = batch->lane_len[i],
+        };
+        tal_width width = first == TAL_WIDTH_8 ? TAL_WIDTH_16 : first;
+        int32_t score = 0;
+        bool is_saturated = false;
+        tal_status status = score_pair(ladder, scratch, &pair, width, &score, &is_saturated);
+        /* 16 bit were needed just where 8 would have flagged. */
+        scratch->rescue_16 += first == TAL_WIDTH_8 && (is_saturated || score > LOCAL_MAX_8);
+        if (status == TAL_OK && is_saturated) {
+            scratch->rescue_32++;
+            status = score_pair(ladder, scratch, &pair, TAL_WIDTH_32, &score, &is_saturated);
+        }
+        if (status != TAL_OK)
+            return status;
+        out_scores[lanes[i]] = score;
+    }
+    return TAL_OK;
+}
+
 tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratch,
                             const int8_t *profile, int32_t query_len, const tal_seqset *set,
                             const tal_batch *batch, int32_t *out_scores)
@@ -128,7 +243,7 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
         score_empty_query(ladder, batch, out_scores);
         return TAL_OK;
     }
-    tal_status status = reserve(scratch, tal_kernel_scratch_bytes(query_len));
+    tal_status status = reserve(scratch, tal_kernel_scratch_bytes(query_len, longest));
     if (status != TAL_OK)
         return status;
 
@@ -142,6 +257,8 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
     for (int lane = 0; lane < batch->lane_count; lane++)
         lanes[lane] = (uint8_t)lane;
     tal_width width = first_width(ladder, query_len, longest);
+    if (longest > 0 && is_better_as_pairs(ladder, width, query_len, batch))
+        return score_as_pairs(ladder, scratch, &job, width, set, batch, lanes, out_scores);
     int flagged =
         run_rung(ladder->table.score[ladder->mode][width], &job, batch, lanes, lids, out_scores);
     while (flagged > 0) {
@@ -149,10 +266,34 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
         TAL_ASSERT(width < TAL_WIDTH_COUNT);
         *(width == TAL_WIDTH_16 ? &scratch->rescue_16 : &scratch->rescue_32) += (uint64_t)flagged;
         status = tal_batch_fill(&scratch->rescue, set, lids, flagged);
+        if (status == TAL_OK && is_better_as_pairs(ladder, width, query_len, &scratch->rescue))
+            return score_as_pairs(ladder, scratch, &job, width, set, &scratch->rescue, lanes,
+                                  out_scores);
         if (status != TAL_OK)
             return status;
         flagged = run_rung(ladder->table.score[ladder->mode][width], &job, &scratch->rescue, lanes,
                            lids, out_scores);
     }
+    return TAL_OK;
+}
+
+tal_status tal_ladder_gapless(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                              const int8_t *profile, int32_t query_len, const tal_batch *batch,
+                              int32_t *out_scores)
+{
+    TAL_ASSERT(batch->lane_count >= 1);
+    tal_status status = reserve(scratch, tal_gapless_scratch_bytes(query_len));
+    if (status != TAL_OK)
+        return status;
+    _Alignas(TAL_VECTOR_BYTES) int32_t scores[TAL_BATCH_LANES];
+    tal_score_job job = {.profile = profile,
+                         .query_len = query_len,
+                         .letters = batch->letters,
+                         .lane_len = batch->lane_len,
+                         .lane_count = batch->lane_count,
+                         .scratch = scratch->memory,
+                         .scores = scores};
+    ladder->table.gapless(&job);
+    memcpy(out_scores, scores, (size_t)batch->lane_count * sizeof(*scores));
     return TAL_OK;
 }

@@ -3,6 +3,7 @@
 #define TAL_ALIGN_LADDER_H
 
 #include "align/batch.h"
+#include "align/wave.h"
 #include "base/status.h"
 #include "kernels/contract.h"
 #include "kernels/table.h"
@@ -23,12 +24,35 @@ typedef struct tal_ladder {
 typedef struct tal_ladder_scratch {
     void *memory; /* of the kernels */
     size_t bytes;
-    tal_batch rescue;   /* flagged lanes gathered */
-    uint64_t rescue_16; /* lanes rerun at 16 bit since the start */
+    tal_batch rescue;     /* flagged lanes gathered */
+    tal_wave_memory wave; /* of lanes that are scored as pairs */
+    uint64_t rescue_16;   /* lanes rerun at 16 bit since the start */
     uint64_t rescue_32;
 } tal_ladder_scratch;
 
 void tal_ladder_scratch_deinit(tal_ladder_scratch *scratch);
+
+/* What work costs: cells of a batch, pads and unused lanes included, against cells of a pair on its
+ * own (kernels/wave.h). Measured, see docs/performance.md; they decide the speed only. */
+typedef struct tal_ladder_rates {
+    uint32_t lanes;     /* references of a vector */
+    uint32_t pair_cost; /* of a cell of a pair, in TAL_LADDER_COST_UNIT-th cells; 0: never pairs */
+} tal_ladder_rates;
+
+enum {
+    TAL_LADDER_COST_UNIT = 16,
+    TAL_LADDER_PAIR_COLUMNS = 160, /* what a pair costs beside its columns */
+};
+
+/* Those of the first rung. */
+tal_ladder_rates tal_ladder_rates_of(const tal_ladder *ladder);
+
+/* The cost of a reference scored on its own, for each query residue; a batch's is
+ * TAL_LADDER_COST_UNIT for each of `lanes` lanes and column of its longest. */
+static inline uint64_t tal_ladder_pair_cost(tal_ladder_rates rates, int32_t ref_len)
+{
+    return ((uint64_t)ref_len + TAL_LADDER_PAIR_COLUMNS) * rates.pair_cost;
+}
 
 /* Exact scores of all lanes. profile: query_len >= 0 rows aligned to 64 bytes; out_scores: 64
  * entries aligned to nothing, those from lane_count on stay as they are; `set` is the one the batch
@@ -36,12 +60,19 @@ void tal_ladder_scratch_deinit(tal_ladder_scratch *scratch);
  * Lanes of empty references and an empty query score 0 (local), or the cost of the gap that aligns
  * the other to nothing (global; semi-global when the query is not empty).
  * The first rung is the narrowest width whose preconditions (kernels/contract.h) the gap costs and
- * lengths are proven to meet; lanes it flags are gathered and run again on the next one.
+ * lengths are proven to meet; lanes it flags are gathered and run again on the next one. A rung
+ * that costs less lane by lane is taken so: one long reference, or few. What it counts is the same.
  * TAL_ERR_DATA when the longest lane does not fit (tal_ladder_fits), TAL_ERR_MEMORY.
  * Threads: any, each with its own scratch. */
 tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratch,
                             const int8_t *profile, int32_t query_len, const tal_seqset *set,
                             const tal_batch *batch, int32_t *out_scores);
+
+/* Gapless scores (kernels/contract.h) of all lanes, 0..TAL_GAPLESS_SCORE_MAX: what filters ask for.
+ * Same arguments; never fails but for memory. */
+tal_status tal_ladder_gapless(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                              const int8_t *profile, int32_t query_len, const tal_batch *batch,
+                              int32_t *out_scores);
 
 /* Whether 32 bit holds every value: false when a query and a reference of these lengths might pass
  * 2^30 in either direction. */

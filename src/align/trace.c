@@ -12,7 +12,9 @@
 
 #include "align/cigar.h"
 #include "align/column.h"
+#include "align/diagonal.h"
 #include "align/path.h"
+#include "align/trace_wave.h"
 #include "base/alloc.h"
 #include "base/check.h"
 
@@ -26,6 +28,9 @@ struct tal_tracer {
     size_t h_bytes, e_bytes, scores_bytes, region_bytes; /* capacities */
     tal_path_scores path_scores;
     tal_cigar cigar;
+    tal_identity_function identity; /* NULL: gaps are looked for in every box */
+    const tal_wave *waves;          /* NULL: the plain columns of this file do it */
+    tal_wave_memory wave_memory;
 };
 
 tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
@@ -38,10 +43,17 @@ tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
     return TAL_OK;
 }
 
+void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table)
+{
+    tracer->identity = table == NULL ? NULL : table->identity;
+    tracer->waves = table == NULL || table->isa == TAL_ISA_SCALAR ? NULL : table->wave;
+}
+
 void tal_tracer_destroy(tal_tracer *tracer)
 {
     if (tracer == NULL)
         return;
+    tal_wave_memory_deinit(&tracer->wave_memory);
     tal_cigar_deinit(&tracer->cigar);
     tal_free(tracer->region);
     tal_free(tracer->scores);
@@ -257,6 +269,77 @@ static tal_status find_path(tal_tracer *tracer, const tal_trace_job *job,
     return status;
 }
 
+/* As find_path, where the box's diagonal has the score; otherwise *out_is_done is false. Then every
+ * H on it is the diagonal's, or the score would be passed, and pairs go first: it is the path. */
+static tal_status find_path_diagonal(tal_tracer *tracer, const tal_trace_job *job,
+                                     const tal_alignment *alignment, bool *out_is_done)
+{
+    const tal_diagonal diagonal = {
+        .profile = job->profile + (size_t)alignment->query_begin * TAL_PROFILE_STRIDE,
+        .query = job->query + alignment->query_begin,
+        .ref = job->ref + alignment->ref_begin,
+        .len = alignment->query_end - alignment->query_begin,
+    };
+    *out_is_done = tracer->identity != NULL &&
+                   diagonal.len == alignment->ref_end - alignment->ref_begin &&
+                   tal_diagonal_score(&diagonal) == job->score;
+    if (!*out_is_done)
+        return TAL_OK;
+    tal_cigar_reset(&tracer->cigar);
+    return tal_diagonal_append(&diagonal, tracer->identity, &tracer->cigar);
+}
+
+static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
+{
+    bool is_done = false;
+    tal_status status = prepare(tracer, job);
+    if (status != TAL_OK)
+        return status;
+    find_box(tracer, job, out);
+    status = find_path_diagonal(tracer, job, out, &is_done);
+    return status != TAL_OK || is_done ? status : find_path(tracer, job, out);
+}
+
+/* As find_path. *out_is_done is false where the memory is too little for vectors. */
+static tal_status find_path_wave(tal_tracer *tracer, const tal_trace_job *job,
+                                 const tal_alignment *alignment, bool *out_is_done)
+{
+    tal_wave_box box = tal_trace_wave_box(tracer->waves, job, alignment);
+    for (bool is_saturated = true; is_saturated;) {
+        uint64_t bytes = tal_wave_path_bytes(&box, tracer->memory_bytes);
+        *out_is_done = bytes > 0;
+        if (bytes == 0)
+            return TAL_OK;
+        tracer->region = renew(tracer->region, (size_t)bytes, &tracer->region_bytes);
+        if (tracer->region == NULL)
+            return TAL_ERR_MEMORY;
+        tal_cigar_reset(&tracer->cigar);
+        tal_status status = tal_wave_path_walk(&box, &tracer->wave_memory, tracer->region,
+                                               (size_t)bytes, &tracer->cigar, &is_saturated);
+        if (status != TAL_OK)
+            return status;
+        TAL_ASSERT(!is_saturated || box.width == TAL_WIDTH_16);
+        box.width = TAL_WIDTH_32;
+        box.wave = &tracer->waves[TAL_WIDTH_32];
+    }
+    tal_cigar_reverse(&tracer->cigar);
+    return TAL_OK;
+}
+
+static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
+{
+    tal_status status = tal_trace_wave_find(tracer->waves, &tracer->wave_memory, job, out);
+    bool is_done = false;
+    if (status == TAL_OK)
+        status = find_path_diagonal(tracer, job, out, &is_done);
+    if (status == TAL_OK && !is_done)
+        status = find_path_wave(tracer, job, out, &is_done);
+    if (status != TAL_OK || is_done)
+        return status;
+    status = prepare(tracer, job);
+    return status == TAL_OK ? find_path(tracer, job, out) : status;
+}
+
 /* Count what the path holds; returns its score. */
 static int64_t count_columns(const tal_trace_job *job, tal_alignment *out)
 {
@@ -325,11 +408,8 @@ tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment
         *out_alignment = alignment;
         return TAL_OK;
     }
-    tal_status status = prepare(tracer, job);
-    if (status != TAL_OK)
-        return status;
-    find_box(tracer, job, &alignment);
-    status = find_path(tracer, job, &alignment);
+    tal_status status = tracer->waves == NULL ? trace_plain(tracer, job, &alignment)
+                                              : trace_wave(tracer, job, &alignment);
     if (status != TAL_OK)
         return status;
     alignment.cigar = tracer->cigar.runs;

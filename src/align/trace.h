@@ -19,6 +19,7 @@
 
 #include "base/status.h"
 #include "kernels/contract.h"
+#include "kernels/table.h"
 #include "score/stats.h"
 
 /* CIGAR runs as in BAM: length << 4 | operation. */
@@ -46,6 +47,13 @@ typedef struct tal_alignment {
  * a job first needs it and kept until destroyed. Threads: each its own tracer. */
 typedef struct tal_tracer tal_tracer;
 tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer);
+
+/* Use the kernels of a table, which must outlive the tracer; without, or with those of the scalar
+ * level, plain columns do the work. The alignments are the same. Beside the memory above the
+ * kernels take 8 bytes for each query and each reference position (with 32 bit; half of it with 16)
+ * and 64 KiB; where memory_bytes do not hold the directions of some hundred columns, the path is
+ * left to the plain columns. */
+void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table);
 
 /* Accepts NULL. */
 void tal_tracer_destroy(tal_tracer *tracer);

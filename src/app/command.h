@@ -46,6 +46,7 @@ extern const tal_command tal_command_search;
 extern const tal_command tal_command_export;
 extern const tal_command tal_command_simulate;
 extern const tal_command tal_command_info;
+extern const tal_command tal_command_bench;
 
 /* What a command gets. All values have been parsed and checked against their rows. */
 tal_comm *tal_run_comm(const tal_run *run);
@@ -68,6 +69,9 @@ const char *tal_run_text_at(const tal_run *run, const char *name, int idx);
 /* Common to all commands: --threads (default of the configuration and environment: see conf.h),
  * --isa, --config, --quiet, --verbose, --help. */
 int tal_run_thread_count(const tal_run *run);
+/* Ranks of the node that are bound to the same CPUs as this one, and its place among them. */
+int tal_run_sharer_count(const tal_run *run);
+int tal_run_sharer_rank(const tal_run *run);
 tal_isa tal_run_isa(const tal_run *run);
 bool tal_run_is_quiet(const tal_run *run);
 

@@ -97,7 +97,7 @@ static tal_status run_export(tal_run *run)
     tal_comm_max_u64(comm, &is_plain, 1);
     status = tal_comm_agree(comm, status);
     if (status == TAL_OK && is_plain != 0)
-        status = tal_partial_create(comm, path, tal_run_flag(run, "force"), &partial);
+        status = tal_partial_create(comm, path, NULL, tal_run_flag(run, "force"), &partial);
     if (status == TAL_OK) {
         if (is_root)
             status =

@@ -2,6 +2,8 @@
 #include "app/build_info.h"
 #include "app/command.h"
 #include "app/gpu.h"
+#include "app/team_setup.h"
+#include "base/alloc.h"
 #include "base/buffer.h"
 #include "comm/describe.h"
 #include "conf/environment.h"
@@ -129,8 +131,9 @@ static tal_status append_libraries(tal_buffer *text)
 /* `texts`: one line of each rank, each with its NUL. */
 static tal_status append_ranks(tal_buffer *text, const tal_buffer *texts, int rank_count)
 {
-    tal_status status = tal_buffer_printf(text, "\nRanks: %d\n  %-7s%-20s%-9s%-12s%s\n", rank_count,
-                                          "rank", "host", "threads", "instructions", " CPUs");
+    tal_status status =
+        tal_buffer_printf(text, "\nRanks: %d\n  %-7s%-20s%-9s%-12s%-13s%s\n", rank_count, "rank",
+                          "host", "threads", "instructions", " CPUs", "workers on");
     const char *line = (const char *)texts->data;
     for (int rank = 0; rank < rank_count && status == TAL_OK; rank++) {
         status = tal_buffer_printf(text, "  %-7d%s\n", rank, line);
@@ -170,12 +173,29 @@ static tal_status append_conf(tal_buffer *text, const tal_conf *conf)
     return status;
 }
 
+/* The CPUs of a rank's workers in order: "0-3", or that nobody binds them. */
+static void describe_places(const tal_run *run, char *out_text, size_t bytes)
+{
+    tal_cpu *places = NULL;
+    if (!tal_conf_bool(tal_run_conf(run), "parallel.threadpool.pin_threads")) {
+        (void)snprintf(out_text, bytes, "any, not pinned");
+    } else if (tal_team_setup_places(run, tal_run_thread_count(run), &places) != TAL_OK) {
+        tal_status_clear(); /* The report says it. */
+        (void)snprintf(out_text, bytes, "unknown");
+    } else {
+        tal_team_setup_describe(places, tal_run_thread_count(run), out_text, bytes);
+    }
+    tal_free(places);
+}
+
 static void describe_rank(const tal_run *run, const char *host, char *out_line, size_t bytes)
 {
     char cpus[TAL_CPUSET_BYTES];
+    char places[TAL_CPUSET_BYTES];
     tal_topology_cpuset(cpus, sizeof(cpus));
-    (void)snprintf(out_line, bytes, "%-19s %-9d%-12s %s", host, tal_run_thread_count(run),
-                   tal_isa_name(tal_run_isa(run)), cpus);
+    describe_places(run, places, sizeof(places));
+    (void)snprintf(out_line, bytes, "%-19s %-9d%-12s %-12s%s", host, tal_run_thread_count(run),
+                   tal_isa_name(tal_run_isa(run)), cpus, places);
 }
 
 /* All sections, on rank 0. */
@@ -212,7 +232,7 @@ static tal_status run_info(tal_run *run)
         char host[256] = "";
         if (gethostname(host, sizeof(host) - 1) != 0)
             (void)snprintf(host, sizeof(host), "unknown");
-        char line[TAL_CPUSET_BYTES + 512];
+        char line[2 * TAL_CPUSET_BYTES + 512];
         describe_rank(run, host, line, sizeof(line));
         status = tal_comm_gather_text(comm, line, &rank_lines);
         if (status == TAL_OK && is_root)

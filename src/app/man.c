@@ -166,6 +166,8 @@ static tal_status append_tail(tal_buffer *text)
         status = append_tagged(text, code, tal_help_exit_meaning((tal_status)i));
     }
     if (status == TAL_OK)
+        status = append_tagged(text, "76", "ended by --watch: nothing moved any more");
+    if (status == TAL_OK)
         status = tal_buffer_append_text(text, ".SH EXAMPLES\n");
     if (status == TAL_OK)
         status = append_verbatim(text, tal_help_examples(), strlen(tal_help_examples()));

@@ -25,6 +25,7 @@ struct tal_run {
     const char *command_line;
     tal_conf *conf;
     int thread_count;
+    int sharer_rank, sharer_count; /* among the ranks on the same CPUs */
     tal_isa isa;
 };
 
@@ -135,9 +136,9 @@ static uint64_t hash_text(const char *text)
     return hash;
 }
 
-/* How many ranks (this one included) run on the same CPUs of the same host. Collective; agreed
- * status. */
-static tal_status count_sharers(tal_comm *comm, int *out_count)
+/* How many ranks (this one included) run on the same CPUs of the same host, and this one's place
+ * among them. Collective; agreed status. */
+static tal_status count_sharers(tal_comm *comm, int *out_rank, int *out_count)
 {
     char place[TAL_CPUSET_BYTES + 256] = "";
     if (gethostname(place, 255) != 0)
@@ -152,8 +153,11 @@ static tal_status count_sharers(tal_comm *comm, int *out_count)
     if (status == TAL_OK) {
         tal_comm_gather_u64(comm, mine, places);
         int count = 0;
-        for (size_t rank = 0; rank < size; rank++)
+        for (size_t rank = 0; rank < size; rank++) {
+            if (rank == (size_t)tal_comm_rank(comm))
+                *out_rank = count;
             count += places[rank] == mine ? 1 : 0;
+        }
         *out_count = count;
     }
     tal_free(places);
@@ -162,12 +166,11 @@ static tal_status count_sharers(tal_comm *comm, int *out_count)
 
 static tal_status settle_threads(tal_run *run)
 {
-    int sharer_count = 1;
-    tal_status status = count_sharers(run->comm, &sharer_count);
+    tal_status status = count_sharers(run->comm, &run->sharer_rank, &run->sharer_count);
     int64_t wanted = tal_conf_int(run->conf, THREADS_KEY);
     run->thread_count = (int)wanted;
     if (status == TAL_OK && wanted == 0)
-        run->thread_count = tal_threads_automatic(tal_team_cpu_count(), sharer_count);
+        run->thread_count = tal_threads_automatic(tal_team_cpu_count(), run->sharer_count);
     return status;
 }
 
@@ -330,6 +333,16 @@ const char *tal_run_text_at(const tal_run *run, const char *name, int idx)
 int tal_run_thread_count(const tal_run *run)
 {
     return run->thread_count;
+}
+
+int tal_run_sharer_rank(const tal_run *run)
+{
+    return run->sharer_rank;
+}
+
+int tal_run_sharer_count(const tal_run *run)
+{
+    return run->sharer_count;
 }
 
 tal_isa tal_run_isa(const tal_run *run)

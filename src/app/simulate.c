@@ -1,9 +1,8 @@
 /* talaria simulate: families of sequences with known truth. */
 #include "app/command.h"
-
+#include "app/team_setup.h"
 #include "base/buffer.h"
 #include "base/log.h"
-#include "par/team.h"
 #include "sim/simulate.h"
 
 #include <inttypes.h>
@@ -145,9 +144,9 @@ static tal_status run_simulate(tal_run *run)
         status = tal_buffer_printf(&truth_path, "%s.truth.tsv", params.path);
         params.truth_path = (const char *)truth_path.data;
     }
-    if (status == TAL_OK)
-        status = tal_team_create(tal_run_thread_count(run), &team);
     status = tal_comm_agree(comm, status);
+    if (status == TAL_OK)
+        status = tal_team_setup(run, &team);
     if (status != TAL_OK)
         goto done;
     tal_simulate_summary summary;

@@ -33,3 +33,12 @@ tal_isa tal_isa_find(const char *name)
         isa++;
     return isa;
 }
+
+void tal_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}

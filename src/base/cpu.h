@@ -22,4 +22,7 @@ const char *tal_isa_name(tal_isa isa);
 /* The level of a name, or TAL_ISA_COUNT when there is none. */
 tal_isa tal_isa_find(const char *name);
 
+/* Tell the CPU that this thread looks again and again: saves power and the sibling's time. */
+void tal_cpu_relax(void);
+
 #endif

@@ -48,6 +48,7 @@ int tal_status_exit_code(tal_status status)
 {
     static const int codes[TAL_STATUS_COUNT] = {
         [TAL_OK] = 0,
+        [TAL_ERR_INCOMPLETE] = 75,
         [TAL_ERR_USAGE] = 64,
         [TAL_ERR_CONFIG] = 78,
         [TAL_ERR_NO_INPUT] = 66,

@@ -9,14 +9,15 @@
 /* Ordered by severity: agreeing on the worst status over ranks takes the maximum. */
 typedef enum tal_status {
     TAL_OK = 0,
-    TAL_ERR_USAGE,    /* the command line is wrong */
-    TAL_ERR_CONFIG,   /* the configuration file is wrong */
-    TAL_ERR_NO_INPUT, /* an input cannot be opened */
-    TAL_ERR_DATA,     /* an input was read and is not what it should be */
-    TAL_ERR_OUTPUT,   /* an output cannot be created (exists, no directory, no permission) */
-    TAL_ERR_IO,       /* reading or writing failed half-way (disk full, device error) */
-    TAL_ERR_MEMORY,   /* out of memory */
-    TAL_ERR_INTERNAL, /* a library refused what must work */
+    TAL_ERR_INCOMPLETE, /* stopped on request; the same command goes on */
+    TAL_ERR_USAGE,      /* the command line is wrong */
+    TAL_ERR_CONFIG,     /* the configuration file is wrong */
+    TAL_ERR_NO_INPUT,   /* an input cannot be opened */
+    TAL_ERR_DATA,       /* an input was read and is not what it should be */
+    TAL_ERR_OUTPUT,     /* an output cannot be created (exists, no directory, no permission) */
+    TAL_ERR_IO,         /* reading or writing failed half-way (disk full, device error) */
+    TAL_ERR_MEMORY,     /* out of memory */
+    TAL_ERR_INTERNAL,   /* a library refused what must work */
     TAL_STATUS_COUNT
 } tal_status;
 

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "comm/comm_internal.h"
+#include "par/wait.h"
 
 #include <mpi.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ struct tal_comm {
     int rank, size;
     int node_rank, node_size;
 };
+
+/* Every wait for other ranks is noted, so that the watcher can tell it. `name`: constant text. */
+static tal_wait_mark begin_wait(const char *name)
+{
+    tal_wait_for what = {TAL_WAIT_RANKS, name, NULL};
+    return tal_wait_begin(&what);
+}
 
 tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm)
 {
@@ -91,7 +99,9 @@ tal_status tal_comm_agree(tal_comm *comm, tal_status status)
         int rank;
     } mine = {(int)status, comm->rank}, worst;
     /* MPI_MAXLOC: the largest status; of equal ones the lowest rank. */
+    tal_wait_mark mark = begin_wait("agree");
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    tal_wait_end(mark);
     if (worst.status == TAL_OK)
         return TAL_OK;
     char message[MESSAGE_BYTES] = "";
@@ -104,7 +114,9 @@ tal_status tal_comm_agree(tal_comm *comm, tal_status status)
 
 void tal_comm_barrier(tal_comm *comm)
 {
+    tal_wait_mark mark = begin_wait("barrier");
     MPI_Barrier(comm->world);
+    tal_wait_end(mark);
 }
 
 void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
@@ -112,7 +124,9 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
     char *cursor = data;
     for (uint64_t done = 0; done < bytes;) {
         uint64_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        tal_wait_mark mark = begin_wait("broadcast");
         MPI_Bcast(cursor + done, (int)piece, MPI_BYTE, root, comm->world);
+        tal_wait_end(mark);
         done += piece;
     }
 }
@@ -120,33 +134,49 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
 void tal_comm_sum_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
+    tal_wait_mark mark = begin_wait("sum");
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_SUM, comm->world);
+    tal_wait_end(mark);
 }
 
 void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
+    tal_wait_mark mark = begin_wait("max");
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->world);
+    tal_wait_end(mark);
+}
+
+void tal_comm_or_u64(tal_comm *comm, uint64_t *values, size_t count)
+{
+    TAL_ASSERT(count <= PIECE_BYTES);
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_BOR, comm->world);
 }
 
 void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
     bool is_root = comm->rank == 0;
+    tal_wait_mark mark = begin_wait("accumulate");
     MPI_Reduce(is_root ? MPI_IN_PLACE : values, is_root ? values : NULL, (int)count, MPI_UINT64_T,
                MPI_SUM, 0, comm->world);
+    tal_wait_end(mark);
 }
 
 uint64_t tal_comm_prefix_u64(tal_comm *comm, uint64_t value)
 {
     uint64_t prefix = 0;
+    tal_wait_mark mark = begin_wait("prefix");
     MPI_Exscan(&value, &prefix, 1, MPI_UINT64_T, MPI_SUM, comm->world);
+    tal_wait_end(mark);
     return comm->rank == 0 ? 0 : prefix; /* Undefined on rank 0 by the standard. */
 }
 
 void tal_comm_gather_u64(tal_comm *comm, uint64_t value, uint64_t *out_values)
 {
+    tal_wait_mark mark = begin_wait("gather");
     MPI_Allgather(&value, 1, MPI_UINT64_T, out_values, 1, MPI_UINT64_T, comm->world);
+    tal_wait_end(mark);
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -217,9 +247,11 @@ static void exchange_round(exchange *state, tal_comm *comm, uint64_t round, uint
         send_total += state->send_counts[rank];
         receive_total += state->receive_counts[rank];
     }
+    tal_wait_mark mark = begin_wait("exchange");
     MPI_Alltoallv(state->send_round, state->send_counts, state->send_at, MPI_BYTE,
                   state->receive_round, state->receive_counts, state->receive_at, MPI_BYTE,
                   comm->world);
+    tal_wait_end(mark);
     for (int rank = 0; rank < comm->size; rank++)
         if (state->receive_counts[rank] > 0)
             memcpy(received + state->receive_begin[rank] + round * share,
@@ -238,8 +270,10 @@ tal_status tal_comm_exchange(tal_comm *comm, const uint8_t *send, const uint64_t
 
     for (size_t rank = 0; rank < size; rank++)
         state.send_bytes[rank] = send_begin[rank + 1] - send_begin[rank];
+    tal_wait_mark mark = begin_wait("exchange of sizes");
     MPI_Alltoall(state.send_bytes, 1, MPI_UINT64_T, state.receive_bytes, 1, MPI_UINT64_T,
                  comm->world);
+    tal_wait_end(mark);
     uint64_t largest = 0;
     state.receive_begin[0] = 0;
     for (size_t rank = 0; rank < size; rank++) {

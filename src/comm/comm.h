@@ -40,6 +40,9 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root);
 void tal_comm_sum_u64(tal_comm *comm, uint64_t *values, size_t count);
 void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count);
 
+/* Bit-wise or over ranks, result on all ranks. Collective. */
+void tal_comm_or_u64(tal_comm *comm, uint64_t *values, size_t count);
+
 /* Element-wise sum to rank 0 by MPI_Reduce; other ranks' values are undefined after. Collective. */
 void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count);
 

@@ -78,6 +78,14 @@ tal_status tal_file_open_write(tal_comm *comm, const char *path, tal_file **out_
     return TAL_OK;
 }
 
+tal_status tal_file_sync(tal_comm *comm, tal_file *file)
+{
+    errno = 0;
+    int code = MPI_File_sync(file->handle);
+    return tal_comm_agree(
+        comm, code == MPI_SUCCESS ? TAL_OK : fail_with_mpi(TAL_ERR_IO, "write", file->path, code));
+}
+
 tal_status tal_file_close(tal_comm *comm, tal_file *file)
 {
     if (file == NULL)

@@ -15,6 +15,9 @@ tal_status tal_file_open_read(tal_comm *comm, const char *path, tal_file **out_f
 /* Create a file for writing; TAL_ERR_OUTPUT when it cannot be. Collective; agreed status. */
 tal_status tal_file_open_write(tal_comm *comm, const char *path, tal_file **out_file);
 
+/* What was written, to stable storage. Collective; agreed status. */
+tal_status tal_file_sync(tal_comm *comm, tal_file *file);
+
 /* Close; an error that surfaces now (disk full) is reported. Accepts NULL. Collective. */
 tal_status tal_file_close(tal_comm *comm, tal_file *file);
 

@@ -18,6 +18,9 @@ static const struct {
     [TAL_VARIABLE_DEVICE_FAIL] = {"TALARIA_DEVICE_FAIL",
                                   "for tests: the batch of this number, from 1, that is given to a "
                                   "device finds the device lost"},
+    [TAL_VARIABLE_SLURM_JOB_END_TIME] = {"SLURM_JOB_END_TIME",
+                                         "search stops two minutes before this time (seconds "
+                                         "since 1970), unless --max-time is given"},
 };
 
 const char *tal_variable_name(tal_variable variable)

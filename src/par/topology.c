@@ -1,6 +1,7 @@
 /* The machine through hwloc; see topology.h. */
 #include "par/topology.h"
 
+#include "base/alloc.h"
 #include "base/check.h"
 
 #include <hwloc.h>
@@ -75,6 +76,129 @@ tal_status tal_topology_load(const char *synthetic, tal_topology *out_topology)
     copy_caches(topology, &result);
     *out_topology = result;
 done:
+    hwloc_topology_destroy(topology);
+    return status;
+}
+
+/* The number of the largest cache above a hardware thread; of its NUMA node where it has none. */
+static int find_cache(hwloc_obj_t thread, int numa)
+{
+    int found = numa;
+    for (hwloc_obj_t above = thread->parent; above != NULL; above = above->parent)
+        if (hwloc_obj_type_is_dcache(above->type))
+            found = (int)above->logical_index;
+    return found;
+}
+
+static int index_above(hwloc_topology_t topology, hwloc_obj_type_t type, hwloc_obj_t thread,
+                       int fallback)
+{
+    hwloc_obj_t above = hwloc_get_ancestor_obj_by_type(topology, type, thread);
+    return above == NULL ? fallback : (int)above->logical_index;
+}
+
+static tal_cpu describe_cpu(hwloc_topology_t topology, hwloc_obj_t thread)
+{
+    hwloc_obj_t node = NULL;
+    int node_bit = thread->nodeset == NULL ? -1 : hwloc_bitmap_first(thread->nodeset);
+    if (node_bit >= 0)
+        node = hwloc_get_numanode_obj_by_os_index(topology, (unsigned)node_bit);
+    int numa = node == NULL ? 0 : (int)node->logical_index;
+    int kind = hwloc_cpukinds_get_by_cpuset(topology, thread->cpuset, 0);
+    return (tal_cpu){
+        .id = (int)thread->os_index,
+        .core = index_above(topology, HWLOC_OBJ_CORE, thread, (int)thread->logical_index),
+        .cache = find_cache(thread, numa),
+        .numa = numa,
+        .package = index_above(topology, HWLOC_OBJ_PACKAGE, thread, 0),
+        .kind = kind < 0 ? 0 : kind,
+    };
+}
+
+/* Tell a synthetic machine that `text` names CPUs of a faster kind. */
+static tal_status register_fast(hwloc_topology_t topology, const char *text)
+{
+    hwloc_bitmap_t fast = hwloc_bitmap_alloc();
+    hwloc_bitmap_t slow = hwloc_bitmap_alloc();
+    bool is_done =
+        fast != NULL && slow != NULL && hwloc_bitmap_list_sscanf(fast, text) == 0 &&
+        hwloc_bitmap_andnot(slow, hwloc_topology_get_topology_cpuset(topology), fast) == 0 &&
+        hwloc_cpukinds_register(topology, slow, 0, 0, NULL, 0) == 0 &&
+        hwloc_cpukinds_register(topology, fast, 1, 0, NULL, 0) == 0;
+    hwloc_bitmap_free(slow);
+    hwloc_bitmap_free(fast);
+    return is_done ? TAL_OK : tal_fail(TAL_ERR_INTERNAL, "hwloc does not take '%s'", text);
+}
+
+/* Which CPUs may be used, into `allowed`: all where nobody says. */
+static tal_status find_allowed(hwloc_topology_t topology, const tal_cpu_source *source,
+                               hwloc_bitmap_t allowed)
+{
+    hwloc_bitmap_fill(allowed);
+    if (source->allowed != NULL) {
+        if (hwloc_bitmap_list_sscanf(allowed, source->allowed) != 0)
+            return tal_fail(TAL_ERR_INTERNAL, "hwloc does not take '%s'", source->allowed);
+    } else if (source->synthetic == NULL &&
+               hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_THREAD) != 0) {
+        hwloc_bitmap_fill(allowed); /* The system does not say: what hwloc shows may be used. */
+    }
+    return TAL_OK;
+}
+
+/* `cpus` has room for all hardware threads. Returns how many are allowed. */
+static int list_allowed(hwloc_topology_t topology, hwloc_bitmap_t allowed, tal_cpu *cpus)
+{
+    int count = 0;
+    hwloc_obj_t thread = NULL;
+    while ((thread = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, thread)) != NULL) {
+        if (!hwloc_bitmap_isset(allowed, thread->os_index))
+            continue;
+        tal_cpu *cpu = &cpus[count];
+        *cpu = describe_cpu(topology, thread);
+        if (count > 0 && cpu[-1].core == cpu->core)
+            cpu->thread = cpu[-1].thread + 1;
+        count++;
+    }
+    return count;
+}
+
+tal_status tal_topology_list_cpus(const tal_cpu_source *source, tal_cpu **out_cpus, int *out_count)
+{
+    hwloc_topology_t topology;
+    if (hwloc_topology_init(&topology) != 0)
+        return tal_fail(TAL_ERR_MEMORY, "out of memory: hwloc cannot start");
+    tal_cpu *cpus = NULL;
+    hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
+    tal_status status = TAL_OK;
+    if (allowed == NULL)
+        status = tal_fail(TAL_ERR_MEMORY, "out of memory: hwloc cannot hold a set of CPUs");
+    else if (source->synthetic != NULL &&
+             hwloc_topology_set_synthetic(topology, source->synthetic) != 0)
+        status = tal_fail(TAL_ERR_INTERNAL, "hwloc does not understand '%s'", source->synthetic);
+    else if (hwloc_topology_load(topology) != 0)
+        status = tal_fail(TAL_ERR_INTERNAL, "hwloc cannot read this machine's topology");
+    if (status == TAL_OK && source->synthetic != NULL && source->fast != NULL)
+        status = register_fast(topology, source->fast);
+    if (status == TAL_OK)
+        status = find_allowed(topology, source, allowed);
+    if (status != TAL_OK)
+        goto done;
+    cpus = tal_alloc_array((size_t)count_objects(topology, HWLOC_OBJ_PU), sizeof(*cpus));
+    if (cpus == NULL) {
+        status = TAL_ERR_MEMORY;
+        goto done;
+    }
+    int count = list_allowed(topology, allowed, cpus);
+    if (count == 0) {
+        status = tal_fail(TAL_ERR_INTERNAL, "hwloc shows no CPU that this process may use");
+        goto done;
+    }
+    *out_count = count;
+    *out_cpus = cpus;
+    cpus = NULL; /* Now the caller's. */
+done:
+    tal_free(cpus);
+    hwloc_bitmap_free(allowed);
     hwloc_topology_destroy(topology);
     return status;
 }

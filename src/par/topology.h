@@ -29,6 +29,27 @@ typedef struct tal_topology {
  * ("pack:2 core:4 pu:2"). Cost: milliseconds; reads the operating system's tables. */
 tal_status tal_topology_load(const char *synthetic, tal_topology *out_topology);
 
+/* One hardware thread, with the numbers of what it shares with others (hwloc's logical indices). */
+typedef struct tal_cpu {
+    int id;                         /* the operating system's number */
+    int core, cache, numa, package; /* cache: the largest it has; its NUMA node where it has none */
+    int kind;                       /* higher is faster; 0 where all cores are alike */
+    int thread;                     /* 0: the first of those listed of its core */
+} tal_cpu;
+
+/* Which CPUs to list. */
+typedef struct tal_cpu_source {
+    const char *synthetic; /* as for tal_topology_load */
+    const char *allowed;   /* "0-3,8": these alone; NULL: what the calling thread may use (this
+                              machine), or all (synthetic) */
+    const char *fast;      /* synthetic only: these are of a faster kind than the others, or NULL */
+} tal_cpu_source;
+
+/* The CPUs in the machine's order: hardware threads of a core stand together, cores of a cache,
+ * caches of a NUMA node. At least one; *out_cpus has *out_count entries; release with tal_free.
+ * Cost: milliseconds. */
+tal_status tal_topology_list_cpus(const tal_cpu_source *source, tal_cpu **out_cpus, int *out_count);
+
 /* The CPUs this process is bound to as "0-3,8": "" when the operating system does not say, ended by
  * "..." when `bytes` (at least 16) do not hold all. */
 void tal_topology_cpuset(char *out_text, size_t bytes);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <xxhash.h>
 
 enum { CODE_C = 4, CODE_X = 23, CODE_U = 25, CODE_O = 26 };
 
@@ -174,4 +175,9 @@ tal_status tal_matrix_match_mismatch(int match, int mismatch, tal_matrix *out_ma
                                 tal_matrix_members(TAL_NUCLEOTIDE, j), match, mismatch);
     tal_matrix_finish(out_matrix);
     return TAL_OK;
+}
+
+uint64_t tal_matrix_hash(const tal_matrix *matrix)
+{
+    return XXH3_64bits(matrix->score, sizeof(matrix->score));
 }

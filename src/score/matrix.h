@@ -50,6 +50,9 @@ tal_status tal_matrix_parse(const char *name, const char *text, size_t bytes, ta
  * whole number, halves away from 0. N at most 0. */
 tal_status tal_matrix_match_mismatch(int match, int mismatch, tal_matrix *out_matrix);
 
+/* A number that differs when any score differs (XXH3 of the scores). */
+uint64_t tal_matrix_hash(const tal_matrix *matrix);
+
 /* "BLOSUM45, BLOSUM50, ..." for messages and help. */
 const char *tal_matrix_names(void);
 

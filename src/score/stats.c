@@ -153,3 +153,21 @@ int32_t tal_stats_score_cut(const tal_stats *stats, const tal_search_space *spac
     }
     return (int32_t)high;
 }
+
+double tal_stats_filter_score(const tal_stats *stats, const tal_search_space *space, double evalue,
+                              double share)
+{
+    if (!stats->is_known || !(evalue > 0))
+        return INFINITY;
+    double nats = log((double)space->query_len * (double)space->residue_count / evalue);
+    return (share * nats + log(stats->k_ungapped)) / stats->lambda_ungapped;
+}
+
+double tal_stats_filter_length_part(const tal_stats *stats, const tal_search_space *space,
+                                    int64_t ref_len)
+{
+    if (!stats->is_known)
+        return 0;
+    double mean = (double)space->residue_count / (double)space->sequence_count;
+    return log((ref_len < 1 ? 1.0 : (double)ref_len) / mean) / stats->lambda_ungapped;
+}

@@ -31,11 +31,12 @@ tal_status tal_gaps_check(const tal_gaps *gaps);
 tal_gaps tal_gaps_default(const tal_matrix *matrix);
 
 typedef struct tal_stats {
-    bool is_known;       /* false: no published parameters; bits and E are NAN and the rest is 0 */
-    bool is_score_even;  /* BLASTN: for E, odd scores count as the even score below */
-    bool has_gumbel;     /* the finite-size correction is used (protein) */
-    double lambda, k, h; /* gapped Karlin-Altschul parameters; natural logarithms */
-    double alpha_a, beta_b; /* length adjustment: l = alpha/lambda * ln(K m n) + beta */
+    bool is_known;      /* false: no published parameters; bits and E are NAN and the rest is 0 */
+    bool is_score_even; /* BLASTN: for E, odd scores count as the even score below */
+    bool has_gumbel;    /* the finite-size correction is used (protein) */
+    double lambda_ungapped, k_ungapped; /* of the same scores without gaps */
+    double lambda, k, h;                /* gapped Karlin-Altschul parameters; natural logarithms */
+    double alpha_a, beta_b;             /* length adjustment: l = alpha/lambda * ln(K m n) + beta */
     double a, b, alpha, beta, sigma, tau; /* finite-size correction: mean a y + b, variance
                                              alpha y + beta, covariance sigma y + tau */
 } tal_stats;
@@ -80,5 +81,16 @@ int64_t tal_stats_length_adjustment(const tal_stats *stats, const tal_search_spa
  * is fast). */
 int32_t tal_stats_score_cut(const tal_stats *stats, const tal_search_space *space, double evalue,
                             int64_t ref_len, int32_t guess);
+
+/* The ungapped score that a filter may ask of pairs which are to reach `evalue` with gaps: with m
+ * and n the residues of the query and of the whole set, lambda' and K' ungapped, lambda' S - ln K'
+ * = share ln(m n / evalue) + ln(ref_len / mean length of the references), a share of what `evalue`
+ * asks for, and more where a longer reference offers chance more room. It is the sum of a part of
+ * the query, INFINITY for evalue 0 or below or NAN, or when !is_known, and a part of the reference
+ * (ref_len below 1 counts as 1), 0 when !is_known. */
+double tal_stats_filter_score(const tal_stats *stats, const tal_search_space *space, double evalue,
+                              double share);
+double tal_stats_filter_length_part(const tal_stats *stats, const tal_search_space *space,
+                                    int64_t ref_len);
 
 #endif

@@ -68,6 +68,9 @@ static bool nucleotide_look_up(const tal_matrix *matrix, tal_gaps gaps, tal_stat
     if (rows == NULL)
         return false;
     out_stats->is_score_even = rows->is_score_even;
+    tal_karlin karlin = tal_karlin_match_mismatch(rows->match, rows->mismatch);
+    out_stats->lambda_ungapped = karlin.lambda / divisor;
+    out_stats->k_ungapped = karlin.k;
     for (int i = 0; i < rows->count; i++) {
         const tal_nucleotide_row *row = &rows->rows[i];
         bool is_row_linear = row->open == 0 && row->extend == 0;
@@ -83,7 +86,6 @@ static bool nucleotide_look_up(const tal_matrix *matrix, tal_gaps gaps, tal_stat
     }
     if (gaps.open < rows->open_max * divisor || gaps.extend < rows->extend_max * divisor)
         return false;
-    tal_karlin karlin = tal_karlin_match_mismatch(rows->match, rows->mismatch);
     out_stats->lambda = karlin.lambda / divisor;
     out_stats->k = karlin.k;
     out_stats->h = karlin.h;
@@ -108,6 +110,8 @@ static bool protein_look_up(const tal_matrix *matrix, tal_gaps gaps, tal_stats *
             continue;
         double gap = 2.0 * (gaps.open + gaps.extend);
         out_stats->has_gumbel = true;
+        out_stats->lambda_ungapped = ungapped->lambda;
+        out_stats->k_ungapped = ungapped->k;
         out_stats->lambda = row->lambda;
         out_stats->k = row->k;
         out_stats->h = row->h;

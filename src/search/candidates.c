@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "par/sharded.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +22,12 @@ typedef struct list {
     _Atomic int32_t floor; /* Rises only; written under the list's lock, read by anyone. */
 } list;
 
-typedef struct padded_lock {
-    _Alignas(TAL_LINE_BYTES) pthread_mutex_t mutex;
-} padded_lock;
-
 struct tal_candidates {
     size_t limit; /* SIZE_MAX: all */
     list *lists;
     tal_lid query_count;
     tal_lid query_capacity;
-    padded_lock *locks;
+    tal_sharded *locks; /* a query's list is guarded by the lock of its index */
 };
 
 int tal_candidate_compare(const tal_candidate *a, const tal_candidate *b)
@@ -51,16 +47,15 @@ static int compare_for_sort(const void *a, const void *b)
 tal_status tal_candidates_create(uint64_t limit, tal_candidates **out_candidates)
 {
     tal_candidates *candidates = tal_alloc_zero(sizeof(*candidates));
-    padded_lock *locks = aligned_alloc(TAL_LINE_BYTES, LOCK_COUNT * sizeof(*locks));
-    if (candidates == NULL || locks == NULL) {
-        free(locks);
-        tal_free(candidates);
-        return tal_fail(TAL_ERR_MEMORY, "out of memory: cannot get the hit table");
-    }
+    if (candidates == NULL)
+        return TAL_ERR_MEMORY;
     candidates->limit = limit == 0 || limit > SIZE_MAX / 4 ? SIZE_MAX : (size_t)limit;
-    candidates->locks = locks;
-    for (int i = 0; i < LOCK_COUNT; i++)
-        (void)pthread_mutex_init(&locks[i].mutex, NULL); /* Cannot fail with default attributes. */
+    tal_status status = tal_sharded_create(TAL_CANDIDATES_LOCK_NAME, TAL_LOCK_RANK_HITS, LOCK_COUNT,
+                                           &candidates->locks);
+    if (status != TAL_OK) {
+        tal_free(candidates);
+        return status;
+    }
     *out_candidates = candidates;
     return TAL_OK;
 }
@@ -71,9 +66,7 @@ void tal_candidates_destroy(tal_candidates *candidates)
         return;
     for (tal_lid query = 0; query < candidates->query_capacity; query++)
         tal_free(candidates->lists[query].entries);
-    for (int i = 0; i < LOCK_COUNT; i++)
-        (void)pthread_mutex_destroy(&candidates->locks[i].mutex);
-    free(candidates->locks);
+    tal_sharded_destroy(candidates->locks);
     tal_free(candidates->lists);
     tal_free(candidates);
 }
@@ -146,16 +139,32 @@ static void cut_to_limit(list *entries, size_t limit)
     atomic_store_explicit(&entries->floor, floor, memory_order_relaxed);
 }
 
-static tal_status grow(list *entries, size_t limit)
+/* Entries a full list should have room for. The list's lock is held. */
+static size_t next_capacity(const list *entries, size_t limit)
 {
     size_t capacity = entries->capacity < CAPACITY_MIN ? CAPACITY_MIN : entries->capacity * 2;
-    if (limit != SIZE_MAX && capacity > 2 * limit)
-        capacity = 2 * limit;
-    tal_candidate *grown = tal_realloc_array(entries->entries, capacity, sizeof(*grown));
-    if (grown == NULL)
+    return limit != SIZE_MAX && capacity > 2 * limit ? 2 * limit : capacity;
+}
+
+/* Give a list room for `capacity` entries, unless another worker did. Memory is taken and given
+ * back outside the lock. */
+static tal_status grow(tal_candidates *candidates, tal_lid query, size_t capacity)
+{
+    list *entries = &candidates->lists[query];
+    tal_candidate *room = tal_alloc_array(capacity, sizeof(*room));
+    if (room == NULL)
         return TAL_ERR_MEMORY;
-    entries->entries = grown;
-    entries->capacity = capacity;
+    tal_lock *lock = tal_sharded_acquire(candidates->locks, query);
+    if (entries->capacity < capacity) {
+        tal_candidate *old = entries->entries;
+        if (entries->count > 0)
+            memcpy(room, old, entries->count * sizeof(*room));
+        entries->entries = room;
+        entries->capacity = capacity;
+        room = old;
+    }
+    tal_lock_release(lock);
+    tal_free(room);
     return TAL_OK;
 }
 
@@ -164,17 +173,22 @@ tal_status tal_candidates_add(tal_candidates *candidates, tal_lid query,
 {
     TAL_ASSERT(query < candidates->query_count);
     list *entries = &candidates->lists[query];
-    pthread_mutex_t *mutex = &candidates->locks[query % LOCK_COUNT].mutex;
-    tal_status status = TAL_OK;
-    pthread_mutex_lock(mutex);
-    if (candidates->limit != SIZE_MAX && entries->count == 2 * candidates->limit)
-        cut_to_limit(entries, candidates->limit);
-    if (entries->count == entries->capacity)
-        status = grow(entries, candidates->limit);
-    if (status == TAL_OK)
-        entries->entries[entries->count++] = *candidate;
-    pthread_mutex_unlock(mutex);
-    return status;
+    for (;;) {
+        size_t capacity = 0;
+        tal_lock *lock = tal_sharded_acquire(candidates->locks, query);
+        if (candidates->limit != SIZE_MAX && entries->count == 2 * candidates->limit)
+            cut_to_limit(entries, candidates->limit);
+        if (entries->count < entries->capacity)
+            entries->entries[entries->count++] = *candidate;
+        else
+            capacity = next_capacity(entries, candidates->limit);
+        tal_lock_release(lock);
+        if (capacity == 0)
+            return TAL_OK;
+        tal_status status = grow(candidates, query, capacity);
+        if (status != TAL_OK)
+            return status;
+    }
 }
 
 void tal_candidates_finish(tal_candidates *candidates)

@@ -22,6 +22,9 @@ int tal_candidate_compare(const tal_candidate *a, const tal_candidate *b);
 
 typedef struct tal_candidates tal_candidates;
 
+/* Under this name the monitor and the watcher show the table's locks. */
+#define TAL_CANDIDATES_LOCK_NAME "hit table"
+
 /* Keep the `limit` best of each query; 0 keeps all. */
 tal_status tal_candidates_create(uint64_t limit, tal_candidates **out_candidates);
 void tal_candidates_destroy(tal_candidates *candidates);

@@ -59,7 +59,9 @@ typedef struct pass_counts {
 struct tal_device_pass {
     tal_search *search;
     tal_device *device;
-    tal_lid first, run_count;
+    tal_lid pair_count,
+        pair_run_count; /* the references before pair_count make runs of their own */
+    tal_lid run_count;
     uint64_t *residues;     /* run_count + 1: of all runs before */
     _Atomic uint8_t *state; /* of each run */
     _Atomic bool is_stopping;
@@ -113,7 +115,9 @@ static int32_t ref_len(const tal_device_pass *pass, tal_lid position)
 /* The position after the last one of run `run` - 1. */
 static tal_lid run_begin(const tal_device_pass *pass, tal_lid run)
 {
-    uint64_t position = pass->first + (uint64_t)run * RUN;
+    uint64_t position = (uint64_t)run * RUN;
+    if (run >= pass->pair_run_count)
+        position = pass->pair_count + (uint64_t)(run - pass->pair_run_count) * RUN;
     return position < pass->search->order_count ? (tal_lid)position : pass->search->order_count;
 }
 
@@ -123,24 +127,26 @@ static tal_lid part_begin(const tal_device_pass *pass, tal_lid part)
 }
 
 /* Why a device cannot help this search, or NULL. */
-static const char *find_obstacle(const tal_search *search, tal_lid first)
+static const char *find_obstacle(const tal_search *search)
 {
     int gap_one = search->params.gaps.open + search->params.gaps.extend;
     if (search->params.mode != TAL_LOCAL)
         return "devices score local alignments only";
     if (gap_one > TAL_DEVICE_GAP_MAX)
         return "gap costs are larger than devices hold";
-    if (first >= search->order_count)
-        return "this rank has no references for it";
+    if (search->params.is_filtered)
+        return "a filtered search runs on the processors alone";
+    if (search->order_count == 0)
+        return "this rank has no references";
     return NULL;
 }
 
-tal_status tal_device_pass_create(tal_search *search, tal_lid first, tal_device_pass **out_pass)
+tal_status tal_device_pass_create(tal_search *search, tal_device_pass **out_pass)
 {
     *out_pass = NULL;
     if (search->params.device == NULL)
         return TAL_OK;
-    const char *obstacle = find_obstacle(search, first);
+    const char *obstacle = find_obstacle(search);
     if (obstacle != NULL) {
         tal_log(TAL_LOG_INFO, "device: not used: %s", obstacle);
         return TAL_OK;
@@ -150,8 +156,11 @@ tal_status tal_device_pass_create(tal_search *search, tal_lid first, tal_device_
         return TAL_ERR_MEMORY;
     pass->search = search;
     pass->device = search->params.device;
-    pass->first = first;
-    pass->run_count = (search->order_count - first + RUN - 1) / RUN;
+    /* One run where there are so few. */
+    pass->pair_count = search->order_count <= RUN ? 0 : tal_search_pair_count(search);
+    pass->pair_run_count = (pass->pair_count + RUN - 1) / RUN;
+    pass->run_count =
+        pass->pair_run_count + (search->order_count - pass->pair_count + RUN - 1) / RUN;
     pass->part_count = 1;
     pass->residues = tal_alloc_array((size_t)pass->run_count + 1, sizeof(*pass->residues));
     pass->state = calloc(pass->run_count, sizeof(*pass->state));
@@ -231,7 +240,7 @@ static tal_device_shape plan_shape(const tal_device_pass *pass)
     uint64_t budget = tal_device_describe(pass->device)->budget_bytes;
     budget = budget == 0 ? UINT64_MAX : budget;
     tal_device_shape shape = {
-        .ref_len_max = ref_len(pass, pass->first),
+        .ref_len_max = ref_len(pass, 0),
         .query_len_max = pass->queries[0].query.len,
         .pair_count = between(budget / PAIR_BYTES, PAIRS_MIN, PAIRS_MAX),
         .query_count = pass->query_count < QUERIES_MAX ? pass->query_count : QUERIES_MAX,
@@ -337,9 +346,11 @@ static bool take(tal_device_pass *pass, tal_lid run, uint8_t to)
 
 bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position)
 {
-    if (pass == NULL || position < pass->first)
+    if (pass == NULL)
         return true;
-    tal_lid run = (position - pass->first) / RUN;
+    tal_lid run = position / RUN;
+    if (position >= pass->pair_count)
+        run = pass->pair_run_count + (position - pass->pair_count) / RUN;
     if (!take(pass, run, RUN_HOST))
         return atomic_load_explicit(&pass->state[run], memory_order_relaxed) == RUN_HOST;
     atomic_fetch_add_explicit(&pass->host_residues, pass->residues[run + 1] - pass->residues[run],
@@ -618,6 +629,8 @@ tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out
     tal_accum *accum = pass->search->accum;
     tal_accum_add(accum, 0, TAL_COUNT_PAIRS, pass->total.pairs);
     tal_accum_add(accum, 0, TAL_COUNT_CELLS, pass->total.cells);
+    tal_accum_add(accum, 0, TAL_COUNT_SCORED_PAIRS, pass->total.pairs);
+    tal_accum_add(accum, 0, TAL_COUNT_SCORED_CELLS, pass->total.cells);
     tal_accum_add(accum, 0, TAL_COUNT_DEVICE_CELLS, pass->total.cells);
     tal_accum_add(accum, 0, TAL_COUNT_CANDIDATES, pass->total.candidates);
     tal_accum_add(accum, 0, TAL_COUNT_RESCUE_32, pass->total.rescues);

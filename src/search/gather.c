@@ -6,16 +6,9 @@
 #include "search/search_internal.h"
 
 #include "base/alloc.h"
-#include "base/check.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static size_t encoded_bytes(const tal_hit *hit)
-{
-    size_t bytes = sizeof(*hit) + (size_t)hit->cigar_count * sizeof(uint32_t) + hit->letter_bytes;
-    return (bytes + 7) / 8 * 8;
-}
 
 /* The rank whose run holds `query`, begin[rank] <= query < begin[rank + 1]; runs may be empty. */
 static int owner_of(const size_t *begin, int size, uint64_t query)
@@ -48,7 +41,7 @@ static tal_status pack(const tal_search *search, const size_t *owner_begin, tal_
                 tal_hit hit;
                 memcpy(&hit, traced->data + at, sizeof(hit));
                 int owner = owner_of(owner_begin, size, hit.query - first_query);
-                size_t bytes = encoded_bytes(&hit);
+                size_t bytes = tal_hit_encoded_bytes(&hit);
                 if (pass == 0)
                     send_begin[owner + 1] += bytes;
                 else
@@ -74,65 +67,53 @@ static tal_status pack(const tal_search *search, const size_t *owner_begin, tal_
     return TAL_OK;
 }
 
-typedef struct encoded {
-    tal_hit hit;
-    const uint8_t *payload;
-} encoded;
-
 static int compare_encoded(const void *left, const void *right)
 {
-    const tal_hit *a = &((const encoded *)left)->hit;
-    const tal_hit *b = &((const encoded *)right)->hit;
-    if (a->query != b->query)
-        return a->query < b->query ? -1 : 1;
-    return tal_hit_compare(a, b);
+    tal_hit a;
+    tal_hit b;
+    memcpy(&a, *(const uint8_t *const *)left, sizeof(a));
+    memcpy(&b, *(const uint8_t *const *)right, sizeof(b));
+    if (a.query != b.query)
+        return a.query < b.query ? -1 : 1;
+    return tal_hit_compare(&a, &b);
 }
 
+/* What was received, put in order and decoded. */
 static tal_status unpack(tal_search *search, tal_block_hits *out_hits)
 {
     const tal_buffer *received = &search->received;
+    tal_buffer ordered = {0};
     size_t count = 0;
     for (size_t at = 0; at < received->bytes; count++) {
         tal_hit hit;
         memcpy(&hit, received->data + at, sizeof(hit));
-        at += encoded_bytes(&hit);
+        at += tal_hit_encoded_bytes(&hit);
     }
-    tal_status status = TAL_ERR_MEMORY;
-    encoded *sorted = tal_alloc_array(count, sizeof(*sorted));
-    tal_hit *hits = tal_realloc_array(search->hits, count, sizeof(*hits));
-    if (hits != NULL)
-        search->hits = hits;
-    if (sorted == NULL || hits == NULL)
+    const uint8_t **starts = tal_alloc_array(count, sizeof(*starts));
+    tal_status status = starts == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&ordered, received->bytes);
+    if (status != TAL_OK)
         goto done;
-    size_t at = 0;
+    const uint8_t *cursor = received->data;
     for (size_t i = 0; i < count; i++) {
-        memcpy(&sorted[i].hit, received->data + at, sizeof(tal_hit));
-        sorted[i].payload = received->data + at + sizeof(tal_hit);
-        at += encoded_bytes(&sorted[i].hit);
+        tal_hit hit;
+        starts[i] = cursor;
+        memcpy(&hit, cursor, sizeof(hit));
+        cursor += tal_hit_encoded_bytes(&hit);
     }
     if (count > 1)
-        qsort(sorted, count, sizeof(*sorted), compare_encoded);
-    tal_buffer_reset(&search->cigars);
-    tal_buffer_reset(&search->letters);
+        qsort(starts, count, sizeof(*starts), compare_encoded);
     for (size_t i = 0; i < count; i++) {
-        search->hits[i] = sorted[i].hit;
-        size_t cigar_bytes = (size_t)sorted[i].hit.cigar_count * sizeof(uint32_t);
-        status = tal_buffer_append(&search->cigars, sorted[i].payload, cigar_bytes);
-        if (status == TAL_OK)
-            status = tal_buffer_append(&search->letters, sorted[i].payload + cigar_bytes,
-                                       sorted[i].hit.letter_bytes);
-        if (status != TAL_OK)
-            goto done;
+        tal_hit hit;
+        memcpy(&hit, starts[i], sizeof(hit));
+        (void)tal_buffer_append(&ordered, starts[i],
+                                tal_hit_encoded_bytes(&hit)); /* Reserved above: cannot fail. */
     }
-    *out_hits = (tal_block_hits){
-        .hits = search->hits,
-        .hit_count = count,
-        .cigars = (const uint32_t *)(const void *)search->cigars.data,
-        .letters = (const char *)search->letters.data,
-    };
-    status = TAL_OK;
+    status = tal_hits_decode(ordered.data, ordered.bytes, &search->rows, out_hits);
 done:
-    tal_free(sorted);
+    tal_free(starts);
+    tal_buffer_deinit(&ordered);
     return status;
 }
 

@@ -23,6 +23,14 @@ typedef struct tal_hit {
 } tal_hit;
 _Static_assert(sizeof(tal_hit) == 88, "hits cross ranks as bytes: no padding");
 
+/* Hits with all they refer to, sorted by (query, tal_hit_compare). */
+typedef struct tal_block_hits {
+    const tal_hit *hits;
+    size_t hit_count;
+    const uint32_t *cigars; /* runs of all hits, in hit order */
+    const char *letters;    /* letters of all hits, in hit order */
+} tal_block_hits;
+
 /* The total order of hits of one query: score falling, reference, strand. <0, 0, >0 like strcmp. */
 int tal_hit_compare(const tal_hit *a, const tal_hit *b);
 

@@ -73,85 +73,61 @@ void tal_plan_split(const uint64_t *cost, size_t count, size_t part_count, size_
     out_begin[part_count] = count;
 }
 
-/* The least work worth an item of its own, in cells: about a millisecond. */
-#define ITEM_CELLS_MIN ((uint64_t)1 << 24)
-/* Items per worker that leave at most a few per cent of idle time at the end. */
-enum { ITEMS_PER_WORKER = 32 };
-
-typedef struct planner {
-    const tal_seqset *references;
-    const tal_lid *order;
-    tal_lid order_count;
-    tal_lid query_count;
-    uint64_t query_residue_count;
-    uint64_t item_cells;
-} planner;
-
-/* Cells of one batch, pads included: what its lanes cost. */
-static uint64_t batch_cells(const planner *plan, tal_lid batch)
+tal_lid tal_plan_pair_count(const tal_seqset *set, const tal_lid *order, tal_lid order_count,
+                            tal_ladder_rates rates)
 {
-    tal_lid first = plan->order[(size_t)batch * TAL_BATCH_LANES];
-    return (uint64_t)tal_seqset_len(plan->references, first) * TAL_BATCH_LANES *
-           plan->query_residue_count;
-}
-
-static size_t batch_parts(const planner *plan, tal_lid batch)
-{
-    uint64_t parts = batch_cells(plan, batch) / plan->item_cells + 1;
-    return (size_t)(parts < plan->query_count ? parts : plan->query_count);
-}
-
-tal_status tal_plan_items(const tal_seqset *queries, const tal_seqset *references,
-                          const tal_lid *order, tal_lid order_count, int worker_count,
-                          tal_item **out_items, size_t *out_count)
-{
-    planner plan = {
-        .references = references,
-        .order = order,
-        .order_count = order_count,
-        .query_count = tal_seqset_count(queries),
-        .query_residue_count = tal_seqset_residue_count(queries),
-    };
-    tal_lid batch_count = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
-    uint64_t cells = 0;
-    for (tal_lid batch = 0; batch < batch_count; batch++)
-        cells += batch_cells(&plan, batch);
-    plan.item_cells = cells / ((uint64_t)worker_count * ITEMS_PER_WORKER) + 1;
-    if (plan.item_cells < ITEM_CELLS_MIN)
-        plan.item_cells = ITEM_CELLS_MIN;
-
-    size_t item_count = 0;
-    for (tal_lid batch = 0; batch < batch_count; batch++)
-        item_count += batch_parts(&plan, batch);
-    tal_status status = TAL_ERR_MEMORY;
-    tal_item *items = tal_alloc_array(item_count, sizeof(*items));
-    uint64_t *cost = tal_alloc_array(plan.query_count, sizeof(*cost));
-    size_t *begin = tal_alloc_array((size_t)plan.query_count + 2, sizeof(*begin));
-    if (items == NULL || cost == NULL || begin == NULL)
-        goto done;
-
-    for (tal_lid query = 0; query < plan.query_count; query++)
-        cost[query] = (uint64_t)tal_seqset_len(queries, query);
-    size_t at = 0;
-    size_t parts_before = 0;
-    for (tal_lid batch = 0; batch < batch_count; batch++) {
-        size_t parts = batch_parts(&plan, batch);
-        if (parts != parts_before && parts > 0)
-            tal_plan_split(cost, plan.query_count, parts, begin);
-        parts_before = parts;
-        for (size_t part = 0; part < parts; part++)
-            items[at++] = (tal_item){.batch = batch,
-                                     .query_begin = (tal_lid)begin[part],
-                                     .query_end = (tal_lid)begin[part + 1]};
+    if (rates.pair_cost == 0)
+        return 0;
+    /* batched[p % lanes]: the cost of references [p, order_count) in batches, from the last down.
+     */
+    uint64_t batched[TAL_BATCH_LANES] = {0};
+    TAL_ASSERT(rates.lanes <= TAL_BATCH_LANES);
+    uint64_t paired = 0;
+    for (tal_lid i = 0; i < order_count; i++)
+        paired += tal_ladder_pair_cost(rates, tal_seqset_len(set, order[i]));
+    uint64_t least = paired; /* All of them one by one. */
+    tal_lid best = order_count;
+    for (tal_lid p = order_count; p-- > 0;) {
+        int32_t len = tal_seqset_len(set, order[p]);
+        paired -= tal_ladder_pair_cost(rates, len);
+        uint64_t *rest = &batched[p % rates.lanes];
+        *rest += (uint64_t)len * rates.lanes * TAL_LADDER_COST_UNIT;
+        if (paired + *rest <= least) {
+            least = paired + *rest;
+            best = p;
+        }
     }
-    TAL_ASSERT(at == item_count);
-    *out_items = items;
-    *out_count = item_count;
-    items = NULL; /* Now the caller's. */
-    status = TAL_OK;
-done:
-    tal_free(begin);
-    tal_free(cost);
-    tal_free(items);
-    return status;
+    return best;
+}
+
+static size_t batch_count(const tal_plan *plan)
+{
+    tal_lid batched = plan->order_count - plan->pair_count;
+    return plan->pair_count + ((size_t)batched + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
+}
+
+size_t tal_plan_unit_count(const tal_plan *plan)
+{
+    TAL_ASSERT(plan->pair_count <= plan->order_count);
+    return batch_count(plan) * plan->query_count; /* Below 2^32 * 2^32. */
+}
+
+tal_item tal_plan_first_item(const tal_plan *plan, size_t begin, size_t end, size_t *out_begin)
+{
+    TAL_ASSERT(begin < end);
+    size_t batch = begin / plan->query_count;
+    size_t batch_begin = batch * plan->query_count;
+    size_t batch_end = batch_begin + plan->query_count;
+    size_t stop = end < batch_end ? end : batch_end;
+    bool is_pair = batch < plan->pair_count;
+    size_t first =
+        is_pair ? batch : plan->pair_count + (batch - plan->pair_count) * TAL_BATCH_LANES;
+    size_t lanes = is_pair ? 1 : TAL_BATCH_LANES;
+    if (lanes > plan->order_count - first)
+        lanes = plan->order_count - first;
+    *out_begin = stop;
+    return (tal_item){.first = (tal_lid)first,
+                      .lane_count = (tal_lid)lanes,
+                      .query_begin = (tal_lid)(begin - batch_begin),
+                      .query_end = (tal_lid)(stop - batch_begin)};
 }

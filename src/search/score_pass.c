@@ -1,12 +1,16 @@
 /* The score pass: every query of the block against every reference of this rank.
  *
- * Items (a batch of 64 references x a run of queries) are handed to workers, long references first.
- * A worker interleaves the batch once and runs the ladder for each query and strand of the item.
+ * A unit is one query against one batch of references; units are numbered batch by batch, long
+ * references first (plan.h). Workers get runs of them: a worker interleaves a batch once, keeps it
+ * while its items stay with that batch, and runs the ladder, or the filter before it (filter.c),
+ * for each query and strand.
  */
 #include "search/search_internal.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/stop.h"
+#include "par/wait.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -17,16 +21,19 @@
 
 typedef struct score_pass {
     tal_search *search;
-    const tal_item *items;
+    const tal_plan *plan;
     uint64_t cells_total;
     _Atomic uint64_t cells_done;
     uint64_t progress_ns; /* when worker 0 last reported */
 } score_pass;
 
-static tal_lid item_lane_count(const tal_search *search, const tal_item *item)
+tal_lid tal_search_pair_count(const tal_search *search)
 {
-    tal_lid left = search->order_count - item->batch * TAL_BATCH_LANES;
-    return left < TAL_BATCH_LANES ? left : TAL_BATCH_LANES;
+    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
+    if (search->params.is_filtered)
+        return 0;
+    return tal_plan_pair_count(search->references, search->order, search->order_count,
+                               tal_ladder_rates_of(&search->ladder));
 }
 
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
@@ -63,9 +70,9 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
     return status;
 }
 
-/* Enter the lanes of one query and strand that pass the cuts. */
+/* Enter those of `lanes` that pass the cuts. */
 static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
-                          const int32_t *scores, uint64_t *candidate_count)
+                          uint64_t lanes, const int32_t *scores, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
     tal_search_space space = tal_search_space_of(search, query);
@@ -73,6 +80,8 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
     int32_t cut_len = -1;
     for (int lane = 0; lane < batch->lane_count; lane++) {
         int32_t score = scores[lane];
+        if ((lanes >> lane & 1) == 0)
+            continue;
         if (score < params->score_min || score < tal_candidates_floor(search->candidates, query))
             continue;
         if (params->evalue < INFINITY && batch->lane_len[lane] != cut_len) {
@@ -95,23 +104,45 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
     return TAL_OK;
 }
 
-static void count_scores(uint64_t *histogram, const int32_t *scores, int lane_count)
+/* Count the lanes of the mask into the histogram and among what was scored in full. */
+static void count_lanes(const tal_search *search, tal_search_worker *own, const tal_batch *batch,
+                        tal_lid query, uint64_t lanes, const int32_t *scores, tal_tally *tally)
 {
-    for (int lane = 0; lane < lane_count; lane++) {
+    uint64_t query_len = (uint64_t)tal_seqset_len(search->queries, query);
+    for (int lane = 0; lane < batch->lane_count; lane++) {
+        if ((lanes >> lane & 1) == 0)
+            continue;
         int32_t bin = scores[lane] < 0 ? 0 : scores[lane];
-        histogram[bin < TAL_HISTOGRAM_BINS ? bin : TAL_HISTOGRAM_BINS - 1]++;
+        own->histogram[bin < TAL_HISTOGRAM_BINS ? bin : TAL_HISTOGRAM_BINS - 1]++;
+        tally->scored_pairs++;
+        tally->scored_cells += query_len * (uint64_t)batch->lane_len[lane];
     }
 }
 
-/* Everything an item counted, into the worker's padded counters: once per item. */
-static void count_item(tal_search *search, int worker, uint64_t pairs, uint64_t cells,
-                       uint64_t candidates)
+tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
+                                  const tal_batch *batch, tal_lid query, int strand, uint64_t lanes,
+                                  tal_tally *tally)
+{
+    _Alignas(TAL_VECTOR_BYTES) int32_t scores[TAL_BATCH_LANES];
+    tal_status status =
+        tal_ladder_score(&search->ladder, &own->ladder, search->views[query].profile[strand],
+                         tal_seqset_len(search->queries, query), search->references, batch, scores);
+    if (status == TAL_OK)
+        status = collect(search, batch, query, strand, lanes, scores, &tally->candidates);
+    if (status == TAL_OK)
+        count_lanes(search, own, batch, query, lanes, scores, tally);
+    return status;
+}
+
+void tal_search_count(tal_search *search, int worker, const tal_tally *tally)
 {
     tal_search_worker *own = &search->workers[worker];
     tal_accum *accum = search->accum;
-    tal_accum_add(accum, worker, TAL_COUNT_PAIRS, pairs);
-    tal_accum_add(accum, worker, TAL_COUNT_CELLS, cells);
-    tal_accum_add(accum, worker, TAL_COUNT_CANDIDATES, candidates);
+    tal_accum_add(accum, worker, TAL_COUNT_PAIRS, tally->pairs);
+    tal_accum_add(accum, worker, TAL_COUNT_CELLS, tally->cells);
+    tal_accum_add(accum, worker, TAL_COUNT_SCORED_PAIRS, tally->scored_pairs);
+    tal_accum_add(accum, worker, TAL_COUNT_SCORED_CELLS, tally->scored_cells);
+    tal_accum_add(accum, worker, TAL_COUNT_CANDIDATES, tally->candidates);
     tal_accum_add(accum, worker, TAL_COUNT_RESCUE_16, own->ladder.rescue_16);
     tal_accum_add(accum, worker, TAL_COUNT_RESCUE_32, own->ladder.rescue_32);
     own->ladder.rescue_16 = 0;
@@ -138,76 +169,105 @@ static void report(score_pass *pass, int worker, uint64_t cells)
     params->progress(params->progress_context, (double)done / (double)pass->cells_total);
 }
 
-static tal_status score_item(void *context, int worker, size_t idx)
+/* The item's references side by side in the worker's batch, unless they are there already. */
+static tal_status fill_batch(const tal_search *search, tal_search_worker *own, const tal_item *item)
 {
-    score_pass *pass = context;
-    tal_search *search = pass->search;
-    const tal_item *item = &pass->items[idx];
-    tal_search_worker *own = &search->workers[worker];
-    if (!tal_device_pass_is_host(search->device_pass, item->batch * TAL_BATCH_LANES))
+    if (own->has_batch && own->batch_first == item->first &&
+        (tal_lid)own->batch.lane_count == item->lane_count)
         return TAL_OK;
-    tal_lid lane_count = item_lane_count(search, item);
-    tal_status status =
-        tal_batch_fill(&own->batch, search->references,
-                       search->order + (size_t)item->batch * TAL_BATCH_LANES, (int)lane_count);
+    own->has_batch = false;
+    tal_status status = tal_batch_fill(&own->batch, search->references, search->order + item->first,
+                                       (int)item->lane_count);
+    own->has_batch = status == TAL_OK;
+    own->batch_first = item->first;
+    if (status == TAL_OK && search->params.is_filtered)
+        tal_filter_begin_batch(search, own);
+    return status;
+}
+
+static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
+{
+    tal_search *search = pass->search;
+    tal_search_worker *own = &search->workers[worker];
+    if (!tal_device_pass_is_host(search->device_pass, item->first))
+        return TAL_OK;
+    tal_lid lane_count = item->lane_count;
+    tal_status status = tal_stop_check();
+    if (status == TAL_OK)
+        status = fill_batch(search, own, item);
     if (status != TAL_OK)
         return status;
     uint64_t batch_residues = 0;
     for (tal_lid lane = 0; lane < lane_count; lane++)
         batch_residues += (uint64_t)own->batch.lane_len[lane];
 
-    uint64_t pairs = 0;
-    uint64_t cells = 0;
-    uint64_t candidates = 0;
+    tal_tally tally = {0};
     for (tal_lid query = item->query_begin; query < item->query_end; query++) {
         int32_t query_len = tal_seqset_len(search->queries, query);
         for (int strand = 0; strand < 2 && query_len > 0; strand++) {
-            const int8_t *profile = search->views[query].profile[strand];
-            if (profile == NULL)
+            if (search->views[query].profile[strand] == NULL)
                 continue;
-            _Alignas(TAL_VECTOR_BYTES) int32_t scores[TAL_BATCH_LANES];
-            status = tal_ladder_score(&search->ladder, &own->ladder, profile, query_len,
-                                      search->references, &own->batch, scores);
-            if (status == TAL_OK)
-                status = collect(search, &own->batch, query, strand, scores, &candidates);
+            if (search->params.is_filtered)
+                status = tal_filter_score(search, own, query, strand, &tally);
+            else
+                status = tal_search_score_lanes(search, own, &own->batch, query, strand, UINT64_MAX,
+                                                &tally);
             if (status != TAL_OK)
                 return status;
-            count_scores(own->histogram, scores, own->batch.lane_count);
-            pairs += lane_count;
-            cells += batch_residues * (uint64_t)query_len;
+            tally.pairs += lane_count;
+            tally.cells += batch_residues * (uint64_t)query_len;
         }
     }
-    count_item(search, worker, pairs, cells, candidates);
-    report(pass, worker, cells);
+    tal_search_count(search, worker, &tally);
+    tal_wait_note_progress();
+    report(pass, worker, tally.cells);
     return TAL_OK;
+}
+
+/* The units [begin, end): one item for each batch they touch. */
+static tal_status score_units(void *context, int worker, size_t begin, size_t end)
+{
+    score_pass *pass = context;
+    tal_status status = TAL_OK;
+    while (begin < end && status == TAL_OK) {
+        tal_item item = tal_plan_first_item(pass->plan, begin, end, &begin);
+        status = score_item(pass, worker, &item);
+    }
+    return status;
 }
 
 tal_status tal_search_score(tal_search *search)
 {
-    tal_item *items = NULL;
-    size_t item_count = 0;
-    tal_status status =
-        tal_plan_items(search->queries, search->references, search->order, search->order_count,
-                       tal_team_size(search->team), &items, &item_count);
-    if (status != TAL_OK)
-        return status;
+    tal_plan plan = {
+        .order_count = search->order_count,
+        .pair_count = tal_search_pair_count(search),
+        .query_count = tal_seqset_count(search->queries),
+    };
     uint64_t query_residues = tal_seqset_residue_count(search->queries);
     uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
     score_pass pass = {
         .search = search,
-        .items = items,
+        .plan = &plan,
         .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
         .progress_ns = tal_clock_ns(),
     };
+    tal_loop loop = {
+        .unit_count = tal_plan_unit_count(&plan),
+        .unit_sequences = TAL_BATCH_LANES,
+        .function = score_units,
+        .context = &pass,
+    };
+    tal_status status = TAL_OK;
     bool has_more = true;
     tal_device_pass_begin(search->device_pass);
     while (status == TAL_OK && has_more) {
-        status = tal_team_for(search->team, item_count, score_item, &pass);
+        status = tal_team_run(search->team, &loop);
         tal_status device_status =
             tal_device_pass_end(search->device_pass, status != TAL_OK, &has_more);
         status = status == TAL_OK ? device_status : status;
     }
-    tal_free(items);
+    if (status == TAL_OK && search->params.is_filtered)
+        status = tal_filter_end(search);
     if (status == TAL_OK)
         tal_candidates_finish(search->candidates);
     return status;

@@ -15,6 +15,7 @@ static void worker_deinit(tal_search_worker *worker)
     tal_buffer_deinit(&worker->traced);
     tal_tracer_destroy(worker->tracer);
     tal_ladder_scratch_deinit(&worker->ladder);
+    tal_batch_deinit(&worker->gathered);
     tal_batch_deinit(&worker->batch);
 }
 
@@ -22,21 +23,20 @@ void tal_search_destroy(tal_search *search)
 {
     if (search == NULL)
         return;
-    tal_free(search->hits);
-    tal_buffer_deinit(&search->letters);
-    tal_buffer_deinit(&search->cigars);
+    tal_hit_rows_deinit(&search->rows);
     tal_buffer_deinit(&search->received);
     tal_free(search->query_hits);
+    tal_free(search->filter_cuts);
     tal_free(search->reverse_codes);
     tal_free(search->profiles);
     tal_free(search->views);
     tal_device_pass_destroy(search->device_pass);
+    tal_pending_destroy(search->pending);
     tal_candidates_destroy(search->candidates);
     tal_accum_destroy(search->accum);
     for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
         worker_deinit(&search->workers[i]);
     free(search->workers);
-    tal_free(search->is_hit);
     tal_free(search->order);
     tal_free(search);
 }
@@ -54,6 +54,7 @@ static tal_status create_workers(tal_search *search)
         tal_status status = tal_tracer_create(search->params.trace_bytes, &worker->tracer);
         if (status != TAL_OK)
             return status;
+        tal_tracer_use_kernels(worker->tracer, &search->ladder.table);
         worker->histogram = tal_alloc_zero(TAL_HISTOGRAM_BINS * sizeof(*worker->histogram));
         if (worker->histogram == NULL)
             return TAL_ERR_MEMORY;
@@ -65,6 +66,7 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
                              const tal_seqset *references, tal_search **out_search)
 {
     TAL_ASSERT(params->has_plus || params->has_minus);
+    TAL_ASSERT(!params->is_filtered || params->mode == TAL_LOCAL);
     tal_search *search = tal_alloc_zero(sizeof(*search));
     if (search == NULL)
         return TAL_ERR_MEMORY;
@@ -82,11 +84,6 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     tal_status status = tal_plan_order(references, &search->order, &search->order_count);
     if (status != TAL_OK)
         goto done;
-    search->is_hit = tal_alloc_zero(tal_seqset_count(references) * sizeof(*search->is_hit));
-    if (search->is_hit == NULL) {
-        status = TAL_ERR_MEMORY;
-        goto done;
-    }
     status = create_workers(search);
     if (status != TAL_OK)
         goto done;
@@ -94,9 +91,11 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     if (status != TAL_OK)
         goto done;
     status = tal_candidates_create(params->hit_limit, &search->candidates);
+    if (status == TAL_OK && params->is_filtered)
+        status = tal_pending_create(&search->pending);
     if (status != TAL_OK)
         goto done;
-    status = tal_device_pass_create(search, 0, &search->device_pass);
+    status = tal_device_pass_create(search, &search->device_pass);
     if (status != TAL_OK)
         goto done;
     *out_search = search;
@@ -104,11 +103,6 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
 done:
     tal_search_destroy(search);
     return status;
-}
-
-const bool *tal_search_is_hit(const tal_search *search)
-{
-    return search->is_hit;
 }
 
 void tal_search_counts(const tal_search *search, uint64_t *out_values)
@@ -128,10 +122,12 @@ static tal_status reserve_block(tal_search *search)
     if (query_count > search->view_capacity) {
         tal_free(search->views);
         tal_free(search->query_hits);
+        tal_free(search->filter_cuts);
         search->view_capacity = 0;
         search->views = tal_alloc_array(query_count, sizeof(*search->views));
         search->query_hits = tal_alloc_array(query_count, sizeof(*search->query_hits));
-        if (search->views == NULL || search->query_hits == NULL)
+        search->filter_cuts = tal_alloc_array(query_count, sizeof(*search->filter_cuts));
+        if (search->views == NULL || search->query_hits == NULL || search->filter_cuts == NULL)
             return TAL_ERR_MEMORY;
         search->view_capacity = query_count;
     }
@@ -199,7 +195,10 @@ tal_status tal_search_prepare(tal_search *search)
             row += (len + 1) / 2 * 2;
         }
     }
-    return tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
+    status = tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
+    if (status == TAL_OK && params->is_filtered)
+        status = tal_filter_begin(search);
+    return status;
 }
 
 static double seconds_since(uint64_t start_ns)

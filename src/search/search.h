@@ -1,8 +1,10 @@
-/* Exact search of query blocks against this rank's references: the pipeline of one block.
+/* Exact or filtered search of query blocks against this rank's references: the pipeline of one
+ * block.
  *
- * Score every pair, keep each query's best over all ranks, trace those on the rank that holds the
- * reference, and hand every hit to the rank that owns its query. The result does not depend on the
- * number of ranks and threads, the instruction set, or how queries are cut into blocks.
+ * Score every pair (filtered: every pair whose gapless score reaches a cut), keep each query's best
+ * over all ranks, trace those on the rank that holds the reference, and hand every hit to the rank
+ * that owns its query. The result does not depend on the number of ranks and threads, the
+ * instruction set, or how queries are cut into blocks.
  */
 #ifndef TAL_SEARCH_SEARCH_H
 #define TAL_SEARCH_SEARCH_H
@@ -18,10 +20,13 @@
 #include "search/hit.h"
 #include "seq/seqset.h"
 
-/* Counters of a search; a histogram bin for every score from 0, the last one for all above. */
+/* Counters of a search; a histogram bin for every full score from 0, the last one for all above. */
 enum {
     TAL_COUNT_PAIRS = 0,    /* query strand x reference, both not empty */
     TAL_COUNT_CELLS,        /* query residues x reference residues of these pairs */
+    TAL_COUNT_SCORED_PAIRS, /* pairs and cells scored in full: all, or those that passed the filter
+                             */
+    TAL_COUNT_SCORED_CELLS,
     TAL_COUNT_CANDIDATES,   /* pairs that passed the score and E-value cut */
     TAL_COUNT_HITS,         /* alignments reported */
     TAL_COUNT_RESCUE_16,    /* pairs computed again with 16 bits */
@@ -40,9 +45,15 @@ typedef struct tal_search_params {
     const tal_matrix *matrix;
     tal_gaps gaps;
     tal_stats stats;
-    double evalue;      /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
-    int32_t score_min;  /* smallest score reported; INT32_MIN: no cut */
-    uint64_t hit_limit; /* best hits kept per query; 0: all */
+    double evalue;     /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
+    int32_t score_min; /* smallest score reported; INT32_MIN: no cut */
+    /* Filtered: score in full only pairs whose gapless score (kernels/contract.h) reaches
+     * filter_cut, or when that is negative, tal_stats_filter_score of `evalue` and filter_share;
+     * local only. Cuts above TAL_GAPLESS_SCORE_MAX count as that. */
+    bool is_filtered;
+    int32_t filter_cut;
+    double filter_share;
+    uint64_t hit_limit;       /* best hits kept per query; 0: all */
     bool has_plus, has_minus; /* strands of the query to search; protein: plus */
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
@@ -67,21 +78,10 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
                              const tal_seqset *references, tal_search **out_search);
 void tal_search_destroy(tal_search *search);
 
-/* The hits of one block whose queries this rank owns: a contiguous run of queries, rising with
- * rank, sorted by (query, tal_hit_compare). Views, valid until the next block. */
-typedef struct tal_block_hits {
-    const tal_hit *hits;
-    size_t hit_count;
-    const uint32_t *cigars; /* runs of all hits, in hit order */
-    const char *letters;    /* letters of all hits, in hit order */
-} tal_block_hits;
-
-/* Search one block; query gids are kept in the hits. Collective; agreed status. */
+/* Search one block: the hits of the queries this rank owns, a contiguous run that rises with rank.
+ * Query gids are kept in the hits. Views, valid until the next block. Collective; agreed status. */
 tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
                             tal_block_hits *out_hits);
-
-/* is_hit[lid] of all references of this rank so far; valid while the search lives. */
-const bool *tal_search_is_hit(const tal_search *search);
 
 /* out_values has TAL_COUNT_COUNT entries: this rank's sums. */
 void tal_search_counts(const tal_search *search, uint64_t *out_values);

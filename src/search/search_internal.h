@@ -7,6 +7,8 @@
 #include "base/buffer.h"
 #include "search/candidates.h"
 #include "search/device_pass.h"
+#include "search/codec.h"
+#include "search/pending.h"
 #include "search/plan.h"
 #include "search/search.h"
 
@@ -19,6 +21,10 @@ typedef struct tal_query_view {
 /* One worker's own memory. */
 typedef struct tal_search_worker {
     _Alignas(TAL_LINE_BYTES) tal_batch batch;
+    tal_lid batch_first; /* which references are in `batch`: order[batch_first, ...) */
+    bool has_batch;
+    double filter_parts[TAL_BATCH_LANES]; /* the batch's parts of the filter's cut, by lane */
+    tal_batch gathered;                   /* references of many batches that passed the filter */
     tal_ladder_scratch ladder;
     tal_tracer *tracer;
     tal_buffer traced;   /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
@@ -33,11 +39,11 @@ struct tal_search {
     const tal_seqset *references;
     tal_lid *order; /* references, longest first, without empty ones */
     tal_lid order_count;
-    bool *is_hit;
     tal_search_worker *workers;
     tal_accum *accum;
     tal_candidates *candidates;
     tal_device_pass *device_pass; /* NULL: no device */
+    tal_pending *pending;         /* filtered only */
     tal_search_times times;
 
     /* The current block. */
@@ -47,18 +53,27 @@ struct tal_search {
     int8_t *profiles;
     uint8_t *reverse_codes;
     size_t profile_capacity; /* rows */
+    double *filter_cuts;     /* the queries' parts of the filter's cut; filtered only */
     uint64_t *query_hits;    /* hits of each query over all ranks, after selection */
     tal_buffer received;     /* encoded hits of the queries this rank owns */
-    tal_buffer cigars, letters;
-    tal_hit *hits;
-    size_t hit_capacity;
+    tal_hit_rows rows;       /* the same, in order */
 };
+
+/* What an item of work counts before it goes into the worker's counters. */
+typedef struct tal_tally {
+    uint64_t pairs, cells;               /* of the search */
+    uint64_t scored_pairs, scored_cells; /* scored in full */
+    uint64_t candidates;
+} tal_tally;
 
 /* Profiles of all queries and strands. */
 tal_status tal_search_prepare(tal_search *search);
 
 /* Score all pairs; candidates hold this rank's best of each query. */
 tal_status tal_search_score(tal_search *search);
+
+/* How many of the longest references the team scores one at a time; see plan.h. */
+tal_lid tal_search_pair_count(const tal_search *search);
 
 /* What E-values of this query refer to. */
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
@@ -67,6 +82,22 @@ tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
  * any. */
 tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
                             int32_t score, uint64_t *candidate_count);
+/* Score a batch against a query and strand in full and enter the lanes of the mask `lanes` that
+ * pass the cuts. */
+tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
+                                  const tal_batch *batch, tal_lid query, int strand, uint64_t lanes,
+                                  tal_tally *tally);
+
+/* Add a tally and what the worker counted besides to its padded counters: once per item. */
+void tal_search_count(tal_search *search, int worker, const tal_tally *tally);
+
+/* The filter (filter.c): once per block; once for each batch the worker fills; this batch against
+ * one query and strand; and, after all of them, the pairs still waiting to be scored in full. */
+tal_status tal_filter_begin(tal_search *search);
+void tal_filter_begin_batch(const tal_search *search, tal_search_worker *own);
+tal_status tal_filter_score(tal_search *search, tal_search_worker *own, tal_lid query, int strand,
+                            tal_tally *tally);
+tal_status tal_filter_end(tal_search *search);
 
 /* Cut candidates to each query's best over all ranks; fills query_hits. Collective; agreed. */
 tal_status tal_search_select(tal_search *search);

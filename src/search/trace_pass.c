@@ -6,6 +6,8 @@
 #include "search/search_internal.h"
 
 #include "base/alloc.h"
+#include "base/stop.h"
+#include "par/wait.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,15 +123,19 @@ static tal_status trace_item(void *context, int worker, size_t idx)
         .gaps = search->params.gaps,
         .score = candidate->score,
     };
+    tal_status status = tal_stop_check();
+    if (status != TAL_OK)
+        return status;
     tal_alignment alignment;
     tal_search_worker *own = &search->workers[worker];
-    tal_status status = tal_trace(own->tracer, &job, &alignment);
+    status = tal_trace(own->tracer, &job, &alignment);
     if (status != TAL_OK)
         return status;
     tal_hit hit = make_hit(search, task->query, candidate, &alignment);
     tal_accum_add(search->accum, worker, TAL_COUNT_HITS, 1);
     tal_accum_add(search->accum, worker, TAL_COUNT_ALIGNED_COLUMNS,
                   (uint64_t)alignment.column_count);
+    tal_wait_note_progress();
     return encode(search, &own->traced, &hit, &alignment, job.ref);
 }
 
@@ -155,7 +161,6 @@ tal_status tal_search_trace(tal_search *search)
         for (size_t i = 0; i < count; i++) {
             uint64_t ref_len = (uint64_t)tal_seqset_len(search->references, list[i].lid);
             pass.tasks[at++] = (trace_task){query_len * ref_len, query, i};
-            search->is_hit[list[i].lid] = true;
         }
     }
     if (task_count > 1)

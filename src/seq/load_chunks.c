@@ -123,7 +123,8 @@ static tal_status open_next(chunk_loader *chunks, chunk_slot *slot)
                                 .alphabet = loader->plan.alphabet,
                                 .is_alphabet_guessed = loader->plan.is_alphabet_guessed,
                                 .block_residues = CHUNK_RESIDUES,
-                                .ahead_count = CHUNKS_A_ROUND};
+                                .ahead_count = CHUNKS_A_ROUND,
+                                .held_count = CHUNKS_A_ROUND};
     if (slot->file == 0)
         params.first = loader->plan.first;
     tal_status status = tal_reader_create(&params, &slot->reader);

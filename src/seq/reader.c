@@ -1,49 +1,46 @@
 /* Files read and parsed in turn by a thread of their own; see reader.h.
  *
- * Blocks pass through a ring under one lock. The thread takes a place in the ring before it begins
- * a block, so that it is never further ahead than the ring is long.
+ * The thread takes an item of the pipeline's fixed number before it begins a block, so that it is
+ * never further ahead than there are items.
  */
 #include "seq/reader.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "par/pipeline.h"
 #include "seq/detect.h"
 #include "seq/fasta.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 enum { PIECE_BYTES = 256 << 10, HEAD_BYTES = 4096 };
 
+/* What passes the pipeline. */
+struct tal_reader_item {
+    tal_seqset *set;
+    tal_reader_part *parts;
+    size_t part_count;
+    uint64_t stored_bytes;
+    tal_buffer encoded;
+};
+
 /* A recycled set larger than this is given back to the system instead. */
 enum { KEPT_BYTES_MAX = 256 << 20 };
 
 struct tal_reader {
     tal_reader_params params;
-    pthread_t thread;
-    bool is_started;
     int wake[2]; /* a pipe: closing the write end wakes a reader that waits for input */
-
-    /* Shared, under the lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    tal_reader_block *ring; /* ahead_count entries */
-    size_t ring_begin, ring_count;
-    tal_reader_block spare; /* a recycled block, or none */
-    bool is_stopped;        /* by the caller */
-    bool is_finished;       /* by the thread: no more blocks */
-    tal_status status;      /* why, when is_finished */
+    tal_pipeline *pipeline;
 
     /* The thread's own. */
     tal_source *source;
     tal_fasta *fasta;
-    tal_reader_block block; /* being filled */
-    tal_seqset *carried;    /* holds the record that was too much for the last block, or nothing */
+    tal_reader_item *item; /* being filled; NULL when stopped */
+    tal_seqset *carried;   /* holds the record that was too much for the last block, or nothing */
     size_t file;
     uint64_t ordinal;      /* records of the file in earlier blocks and parts */
     uint64_t stored_bytes; /* of the files before this one */
@@ -55,45 +52,41 @@ uint64_t tal_record_hash(uint64_t ordinal, const char *header, const uint8_t *co
     return XXH3_64bits_withSeed(codes, len, XXH3_64bits_withSeed(header, strlen(header), ordinal));
 }
 
-static void block_deinit(tal_reader_block *block)
+static void item_deinit(tal_reader_item *item)
 {
-    tal_seqset_destroy(block->set);
-    tal_free(block->parts);
-    *block = (tal_reader_block){0};
+    tal_seqset_destroy(item->set);
+    tal_free(item->parts);
+    tal_buffer_deinit(&item->encoded);
+    *item = (tal_reader_item){0};
 }
 
-static bool is_stopped(tal_reader *reader)
+/* Then there may be no item. */
+static bool is_stopped(const tal_reader *reader)
 {
-    pthread_mutex_lock(&reader->lock);
-    bool is = reader->is_stopped;
-    pthread_mutex_unlock(&reader->lock);
-    return is;
+    return tal_pipeline_is_stopped(reader->pipeline);
 }
 
-/* Wait for a place in the ring and take memory for a block; without a set when stopped. */
+/* Wait for an item and make it ready for a block; none when stopped. */
 static tal_status begin_block(tal_reader *reader)
 {
-    pthread_mutex_lock(&reader->lock);
-    while (reader->ring_count == reader->params.ahead_count && !reader->is_stopped)
-        pthread_cond_wait(&reader->changed, &reader->lock);
-    reader->block = reader->spare;
-    reader->spare = (tal_reader_block){0};
-    pthread_mutex_unlock(&reader->lock);
-    tal_reader_block *block = &reader->block;
-    block->part_count = 0;
-    if (block->set != NULL)
-        tal_seqset_reset(block->set);
-    else if (tal_seqset_create(reader->params.alphabet, &block->set) != TAL_OK)
+    tal_reader_item *item = tal_pipeline_begin(reader->pipeline);
+    reader->item = item;
+    if (item == NULL)
+        return TAL_OK;
+    item->part_count = 0;
+    if (item->set != NULL)
+        tal_seqset_reset(item->set);
+    else if (tal_seqset_create(reader->params.alphabet, &item->set) != TAL_OK)
         return TAL_ERR_MEMORY;
     if (reader->carried != NULL && tal_seqset_count(reader->carried) > 0)
-        return tal_seqset_move_last(reader->carried, block->set);
+        return tal_seqset_move_last(reader->carried, item->set);
     return TAL_OK;
 }
 
 /* The records in the block without a part belong to the file: note them. */
 static tal_status add_part(tal_reader *reader, bool is_file_end)
 {
-    tal_reader_block *block = &reader->block;
+    tal_reader_item *block = reader->item;
     tal_lid begin = 0;
     if (block->part_count > 0) {
         const tal_reader_part *last = &block->parts[block->part_count - 1];
@@ -123,7 +116,7 @@ static tal_status add_part(tal_reader *reader, bool is_file_end)
 
 static bool is_over(const tal_reader *reader)
 {
-    const tal_seqset *set = reader->block.set;
+    const tal_seqset *set = reader->item->set;
     return reader->params.is_strict && tal_seqset_count(set) > 1 &&
            tal_seqset_residue_count(set) > reader->params.block_residues;
 }
@@ -131,7 +124,7 @@ static bool is_over(const tal_reader *reader)
 /* Hand the block over. A record that is too much for a strict block waits for the next one. */
 static tal_status end_block(tal_reader *reader)
 {
-    tal_reader_block *block = &reader->block;
+    tal_reader_item *block = reader->item;
     if (is_over(reader)) {
         tal_status status = TAL_OK;
         if (reader->carried == NULL)
@@ -148,14 +141,8 @@ static tal_status end_block(tal_reader *reader)
     if (reader->source != NULL)
         block->stored_bytes += tal_source_stored_bytes(reader->source);
 
-    pthread_mutex_lock(&reader->lock);
-    TAL_ASSERT(reader->ring_count < reader->params.ahead_count);
-    size_t at = (reader->ring_begin + reader->ring_count) % reader->params.ahead_count;
-    reader->ring[at] = *block;
-    reader->ring_count++;
-    pthread_cond_broadcast(&reader->changed);
-    pthread_mutex_unlock(&reader->lock);
-    *block = (tal_reader_block){0};
+    reader->item = NULL;
+    tal_pipeline_send(reader->pipeline, block);
     return TAL_OK;
 }
 
@@ -165,8 +152,8 @@ static tal_status turn_block(tal_reader *reader)
     tal_status status = end_block(reader);
     if (status == TAL_OK)
         status = begin_block(reader);
-    if (status == TAL_OK)
-        tal_fasta_set_target(reader->fasta, reader->block.set);
+    if (status == TAL_OK && reader->item != NULL)
+        tal_fasta_set_target(reader->fasta, reader->item->set);
     return status;
 }
 
@@ -212,7 +199,7 @@ static tal_status open_file(tal_reader *reader)
                                      .is_alphabet_guessed = params->is_alphabet_guessed,
                                      .pause_residues = params->block_residues,
                                      .pause_count = params->block_count};
-    return tal_fasta_create(&fasta_params, reader->block.set, &reader->fasta);
+    return tal_fasta_create(&fasta_params, reader->item->set, &reader->fasta);
 }
 
 static void close_file(tal_reader *reader)
@@ -248,9 +235,11 @@ static tal_status read_file(tal_reader *reader)
     return status;
 }
 
-static void *run(void *context)
+/* The pipeline's source. */
+static tal_status read_files(void *context, tal_pipeline *pipeline)
 {
     tal_reader *reader = context;
+    (void)pipeline; /* The reader knows it. */
     tal_status status = begin_block(reader);
     for (; status == TAL_OK && reader->file < reader->params.path_count; reader->file++) {
         if (is_stopped(reader))
@@ -259,28 +248,33 @@ static void *run(void *context)
     }
     if (status == TAL_OK && !is_stopped(reader))
         status = end_block(reader);
-
-    pthread_mutex_lock(&reader->lock);
-    reader->status = status;
-    reader->is_finished = true;
-    pthread_cond_broadcast(&reader->changed);
-    pthread_mutex_unlock(&reader->lock);
-    return NULL;
+    return status;
 }
 
-/* Signals are for the main thread: the new one starts with all of them blocked. */
-static tal_status start(tal_reader *reader)
+/* The pipeline's second stage. */
+static tal_status encode_item(void *context, void *item)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&reader->thread, NULL, run, reader);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code != 0)
-        return tal_fail(TAL_ERR_MEMORY, "cannot start a reading thread: %s", strerror(code));
-    reader->is_started = true;
-    return TAL_OK;
+    (void)context; /* Encoding needs the set only. */
+    tal_reader_item *block = item;
+    tal_buffer_reset(&block->encoded);
+    return tal_seqset_encode(block->set, &block->encoded);
+}
+
+static tal_status create_pipeline(tal_reader *reader)
+{
+    const tal_reader_params *params = &reader->params;
+    tal_pipeline_params pipeline = {
+        .queue_name = TAL_READER_QUEUE_NAME,
+        .pool_name = TAL_READER_POOL_NAME,
+        .item_count = params->ahead_count + (params->held_count == 0 ? 1 : params->held_count),
+        .item_bytes = sizeof(tal_reader_item),
+        .context = reader,
+        .source_name = "talaria-reader",
+        .source = read_files,
+        .stages = {{.name = "talaria-encoder", .run = encode_item}},
+        .stage_count = params->is_encoded ? 1 : 0,
+    };
+    return tal_pipeline_create(&pipeline, &reader->pipeline);
 }
 
 tal_status tal_reader_create(const tal_reader_params *params, tal_reader **out_reader)
@@ -293,18 +287,17 @@ tal_status tal_reader_create(const tal_reader_params *params, tal_reader **out_r
     reader->params = *params;
     reader->params.first = NULL;
     reader->wake[0] = reader->wake[1] = -1;
-    pthread_mutex_init(&reader->lock, NULL);
-    pthread_cond_init(&reader->changed, NULL);
     tal_status status = TAL_OK;
-    reader->ring = tal_alloc_zero(params->ahead_count * sizeof(*reader->ring));
     reader->piece = tal_alloc(PIECE_BYTES);
-    if (reader->ring == NULL || reader->piece == NULL)
+    if (reader->piece == NULL)
         status = TAL_ERR_MEMORY;
     else if (pipe2(reader->wake, O_CLOEXEC) != 0)
         status = tal_fail(TAL_ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
+    if (status == TAL_OK)
+        status = create_pipeline(reader);
     if (status == TAL_OK) {
         reader->params.first = params->first;
-        status = start(reader);
+        status = tal_pipeline_start(reader->pipeline);
     }
     if (status != TAL_OK)
         goto done;
@@ -321,61 +314,49 @@ void tal_reader_destroy(tal_reader *reader)
 {
     if (reader == NULL)
         return;
-    if (reader->is_started) {
-        pthread_mutex_lock(&reader->lock);
-        reader->is_stopped = true;
-        pthread_cond_broadcast(&reader->changed);
-        pthread_mutex_unlock(&reader->lock);
-        (void)close(reader->wake[1]); /* A pipe of our own. */
-        reader->wake[1] = -1;
-        pthread_join(reader->thread, NULL);
-    }
+    if (reader->pipeline != NULL)
+        tal_pipeline_stop(reader->pipeline);
     if (reader->wake[1] >= 0)
-        (void)close(reader->wake[1]);
+        (void)close(reader->wake[1]); /* A pipe of our own. */
+    if (reader->pipeline != NULL) {
+        tal_pipeline_join(reader->pipeline);
+        for (size_t i = 0; i < tal_pipeline_item_count(reader->pipeline); i++)
+            item_deinit(tal_pipeline_item(reader->pipeline, i));
+        tal_pipeline_destroy(reader->pipeline);
+    }
     if (reader->wake[0] >= 0)
         (void)close(reader->wake[0]);
     tal_source_close(reader->params.first); /* Taken, but stopped before its turn. */
-    for (size_t i = 0; reader->ring != NULL && i < reader->ring_count; i++)
-        block_deinit(&reader->ring[(reader->ring_begin + i) % reader->params.ahead_count]);
-    block_deinit(&reader->spare);
-    block_deinit(&reader->block);
     tal_seqset_destroy(reader->carried);
     tal_free(reader->piece);
-    tal_free(reader->ring);
-    pthread_cond_destroy(&reader->changed);
-    pthread_mutex_destroy(&reader->lock);
     tal_free(reader);
 }
 
 tal_status tal_reader_pop(tal_reader *reader, tal_reader_block *out_block)
 {
-    tal_reader_block block = {0};
-    tal_status status = TAL_OK;
-    pthread_mutex_lock(&reader->lock);
-    while (reader->ring_count == 0 && !reader->is_finished)
-        pthread_cond_wait(&reader->changed, &reader->lock);
-    if (reader->ring_count > 0) {
-        block = reader->ring[reader->ring_begin];
-        reader->ring_begin = (reader->ring_begin + 1) % reader->params.ahead_count;
-        reader->ring_count--;
-        pthread_cond_broadcast(&reader->changed);
-    } else {
-        status = reader->status;
-    }
-    pthread_mutex_unlock(&reader->lock);
-    *out_block = block;
+    void *item = NULL;
+    tal_status status = tal_pipeline_next(reader->pipeline, &item);
+    tal_reader_item *block = item;
+    *out_block = (tal_reader_block){0};
+    if (block != NULL)
+        *out_block = (tal_reader_block){
+            .set = block->set,
+            .parts = block->parts,
+            .part_count = block->part_count,
+            .stored_bytes = block->stored_bytes,
+            .encoded = &block->encoded,
+            .item = block,
+        };
     return status;
 }
 
 void tal_reader_recycle(tal_reader *reader, tal_reader_block *block)
 {
-    if (block->set != NULL && tal_seqset_bytes(block->set) <= KEPT_BYTES_MAX) {
-        tal_reader_block old;
-        pthread_mutex_lock(&reader->lock);
-        old = reader->spare;
-        reader->spare = *block;
-        pthread_mutex_unlock(&reader->lock);
-        *block = old;
-    }
-    block_deinit(block);
+    tal_reader_item *item = block->item;
+    *block = (tal_reader_block){0};
+    if (item == NULL)
+        return;
+    if (tal_seqset_bytes(item->set) > KEPT_BYTES_MAX || item->encoded.capacity > KEPT_BYTES_MAX)
+        item_deinit(item);
+    tal_pipeline_recycle(reader->pipeline, item);
 }

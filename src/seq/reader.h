@@ -2,18 +2,24 @@
  *
  * Blocks run on over the borders of files.
  *
- * The thread works ahead by a fixed number of blocks, so that reading overlaps with what the caller
- * does; it makes no MPI calls. The caller's functions are for one thread.
+ * A pipeline (par/pipeline.h): one thread reads, unpacks and parses, a second one encodes where
+ * that is asked for, both ahead of the caller by a fixed number of blocks, so that they overlap
+ * with what the caller does. They make no MPI calls. The caller's functions are for one thread.
  */
 #ifndef TAL_SEQ_READER_H
 #define TAL_SEQ_READER_H
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "seq/seqset.h"
 #include "seq/source.h"
 
 typedef struct tal_reader tal_reader;
+
+/* Under these names the monitor and the watcher show all readers. */
+#define TAL_READER_QUEUE_NAME "blocks read"
+#define TAL_READER_POOL_NAME  "blocks to fill"
 
 typedef struct tal_reader_params {
     const char *const *paths; /* path_count paths, must outlive the reader */
@@ -24,6 +30,8 @@ typedef struct tal_reader_params {
     tal_lid block_count;     /* or that many records; 0: any */
     bool is_strict;          /* never more than block_residues, but for a single record */
     size_t ahead_count;      /* blocks the thread may be ahead; >= 1 */
+    size_t held_count;       /* blocks the caller holds at a time, at most; 0 stands for 1 */
+    bool is_encoded;         /* encode blocks too, in a second thread */
     tal_source *first;       /* the first file, already open, or NULL; taken on success */
 } tal_reader_params;
 
@@ -38,11 +46,14 @@ typedef struct tal_reader_part {
     uint64_t bytes; /* stored size of the file where it ends in this block, else 0 */
 } tal_reader_part;
 
+typedef struct tal_reader_item tal_reader_item;
 typedef struct tal_reader_block {
     tal_seqset *set; /* NULL at the end of the input */
-    tal_reader_part *parts;
+    const tal_reader_part *parts;
     size_t part_count;
-    uint64_t stored_bytes; /* read of all files so far */
+    uint64_t stored_bytes;     /* read of all files so far */
+    const tal_buffer *encoded; /* the set by tal_seqset_encode; empty unless is_encoded */
+    tal_reader_item *item;     /* for tal_reader_recycle */
 } tal_reader_block;
 
 tal_status tal_reader_create(const tal_reader_params *params, tal_reader **out_reader);
@@ -50,11 +61,13 @@ tal_status tal_reader_create(const tal_reader_params *params, tal_reader **out_r
 /* Stops the thread wherever it is. Accepts NULL. */
 void tal_reader_destroy(tal_reader *reader);
 
-/* The next block: the caller's until tal_reader_recycle. TAL_ERR_DATA, TAL_ERR_NO_INPUT and others
+/* The next block: the caller's until tal_reader_recycle, which must come before held_count more are
+ * popped. TAL_ERR_DATA, TAL_ERR_NO_INPUT and others
  * as met by the thread, after all blocks before the failure. Blocks until there is one. */
 tal_status tal_reader_pop(tal_reader *reader, tal_reader_block *out_block);
 
-/* Give a popped block back (its memory serves the next ones). Accepts one without a set. */
+/* Give a popped block back (its memory serves the next ones) and forget it. Accepts one without a
+ * set. */
 void tal_reader_recycle(tal_reader *reader, tal_reader_block *block);
 
 /* What a file's hash sums, modulo 2^64, over its records: depends on the record and its place in

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/check.h"
+#include "par/wait.h"
 #include "base/path.h"
 #include "seq/detect.h"
 
@@ -44,10 +45,14 @@ static bool wait_for_data(const tal_source *source)
         {.fd = source->descriptor, .events = POLLIN},
         {.fd = source->wake_fd, .events = POLLIN}, /* Negative ones are ignored. */
     };
-    while (poll(waits, 2, -1) < 0)
-        if (errno != EINTR && errno != EAGAIN)
-            return true; /* The read will say what is wrong. */
-    return waits[1].revents == 0;
+    tal_wait_for what = {TAL_WAIT_INPUT, "pipe", source};
+    tal_wait_mark mark = tal_wait_begin(&what);
+    int count = -1;
+    do
+        count = poll(waits, 2, -1);
+    while (count < 0 && (errno == EINTR || errno == EAGAIN));
+    tal_wait_end(mark);
+    return count < 0 || waits[1].revents == 0; /* Failed: the read will say what is wrong. */
 }
 
 /* Fill the raw buffer when it is empty; at the end or when woken it stays so. */

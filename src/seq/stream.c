@@ -1,8 +1,8 @@
 /* Sequence files as a stream of blocks, each whole on every rank; see load.h.
  *
- * Rank 0 reads everything, one block ahead in a thread of its own, and broadcasts: blocks are cut
- * by one reader and so are the same for any number of ranks. With each block goes what it adds to
- * the info of the files.
+ * Rank 0 reads and encodes everything, one block ahead in threads of its own, and broadcasts:
+ * blocks are cut by one reader and so are the same for any number of ranks. With each block goes
+ * what it adds to the info of the files.
  */
 #include "seq/load.h"
 
@@ -19,7 +19,7 @@ struct tal_stream {
     bool is_finished;
     tal_gid next_gid;
     tal_seqset *block;  /* ranks but 0 */
-    tal_buffer encoded; /* what is broadcast */
+    tal_buffer encoded; /* ranks but 0: what came */
     tal_buffer parts;   /* tal_reader_part of the block */
 
     /* Rank 0 only. */
@@ -53,6 +53,8 @@ static tal_status start_reader(tal_stream *stream, const tal_load_params *params
                                        .block_count = block_count,
                                        .is_strict = true,
                                        .ahead_count = 1,
+                                       .held_count = 1,
+                                       .is_encoded = tal_comm_size(stream->comm) > 1,
                                        .first = plan->first};
     tal_status status = tal_reader_create(&reader_params, &stream->reader);
     if (status == TAL_OK)
@@ -124,8 +126,6 @@ tal_alphabet tal_stream_alphabet(const tal_stream *stream)
 static tal_status read_block(tal_stream *stream, stream_head *head)
 {
     tal_reader_recycle(stream->reader, &stream->read);
-    stream->read = (tal_reader_block){0};
-    tal_buffer_reset(&stream->encoded);
     tal_buffer_reset(&stream->parts);
     tal_status status = tal_reader_pop(stream->reader, &stream->read);
     if (status != TAL_OK)
@@ -133,13 +133,10 @@ static tal_status read_block(tal_stream *stream, stream_head *head)
     *head = (stream_head){.is_end = stream->read.set == NULL};
     if (stream->read.set == NULL)
         return TAL_OK;
-    if (tal_comm_size(stream->comm) > 1)
-        status = tal_seqset_encode(stream->read.set, &stream->encoded);
-    if (status == TAL_OK)
-        status = tal_buffer_append(&stream->parts, stream->read.parts,
-                                   stream->read.part_count * sizeof(*stream->read.parts));
+    status = tal_buffer_append(&stream->parts, stream->read.parts,
+                               stream->read.part_count * sizeof(*stream->read.parts));
     head->part_count = stream->read.part_count;
-    head->encoded_bytes = stream->encoded.bytes;
+    head->encoded_bytes = stream->read.encoded->bytes;
     head->stored_bytes = stream->read.stored_bytes;
     return status;
 }
@@ -208,7 +205,8 @@ tal_status tal_stream_next(tal_stream *stream, const tal_seqset **out_block)
     if (status != TAL_OK)
         return status;
     tal_comm_broadcast(comm, stream->parts.data, stream->parts.bytes, 0);
-    tal_comm_broadcast(comm, stream->encoded.data, stream->encoded.bytes, 0);
+    tal_comm_broadcast(comm, is_reading ? stream->read.encoded->data : stream->encoded.data,
+                       head.encoded_bytes, 0);
     tal_seqset *block = is_reading ? stream->read.set : stream->block;
     if (is_reading) {
         for (tal_lid lid = 0; lid < tal_seqset_count(block); lid++)

@@ -154,7 +154,7 @@ static tal_status write_queries(tal_result_writer *writer, const query_share *qu
 }
 
 /* Fill the scratch buffer with one field of every hit. */
-static tal_status fill_hit_column(tal_result_writer *writer, const tal_result_hits *hits,
+static tal_status fill_hit_column(tal_result_writer *writer, const tal_block_hits *hits,
                                   const tal_dataset_schema *row)
 {
     tal_status status = tal_writer_scratch(writer, hits->hit_count, sizeof(uint64_t));
@@ -173,7 +173,7 @@ static tal_status fill_hit_column(tal_result_writer *writer, const tal_result_hi
 }
 
 /* Fill the scratch buffer with where each hit's runs or letters begin. */
-static tal_status fill_hit_offsets(tal_result_writer *writer, const tal_result_hits *hits,
+static tal_status fill_hit_offsets(tal_result_writer *writer, const tal_block_hits *hits,
                                    tal_dataset id, uint64_t base)
 {
     tal_status status = tal_writer_scratch(writer, hits->hit_count + 1, sizeof(uint64_t));
@@ -187,7 +187,7 @@ static tal_status fill_hit_offsets(tal_result_writer *writer, const tal_result_h
     return TAL_OK;
 }
 
-static tal_status write_hits(tal_result_writer *writer, const tal_result_hits *hits,
+static tal_status write_hits(tal_result_writer *writer, const tal_block_hits *hits,
                              const tal_rows_share *shares)
 {
     const tal_rows_share *share = &shares[TAL_ROWS_HITS];
@@ -221,7 +221,7 @@ static tal_status write_hits(tal_result_writer *writer, const tal_result_hits *h
 }
 
 /* Hits of every query of the block over all ranks into counts. Collective; agreed status. */
-static tal_status count_hits(tal_result_writer *writer, const tal_result_hits *hits,
+static tal_status count_hits(tal_result_writer *writer, const tal_block_hits *hits,
                              tal_lid query_count, uint64_t *counts)
 {
     uint64_t first_query = writer->rows[TAL_ROWS_QUERIES];
@@ -242,7 +242,7 @@ static tal_status count_hits(tal_result_writer *writer, const tal_result_hits *h
 }
 
 tal_status tal_result_append(tal_result_writer *writer, const tal_seqset *queries,
-                             const tal_result_hits *hits)
+                             const tal_block_hits *hits)
 {
     tal_lid query_count = tal_seqset_count(queries);
     uint64_t *counts = tal_alloc_zero((query_count + 1) * sizeof(*counts));

@@ -54,7 +54,7 @@ static size_t folder_bytes(const char *path)
     return slash == NULL ? 0 : (size_t)(slash - path) + 1;
 }
 
-static tal_status check_final(const char *path, bool is_forced)
+tal_status tal_partial_check(const char *path, bool is_forced)
 {
     if (path[0] == '\0' || path[folder_bytes(path)] == '\0')
         return tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': it names no file", path);
@@ -75,17 +75,19 @@ static tal_status check_final(const char *path, bool is_forced)
     return TAL_OK;
 }
 
-static tal_status create_temporary(tal_partial *partial)
+static tal_status create_temporary(tal_partial *partial, const char *folder, size_t bytes)
 {
     const char *path = partial->path;
-    size_t folder = folder_bytes(path);
+    const char *name = path + folder_bytes(path);
+    const char *slash = folder == NULL ? "" : "/";
+    int folder_len = (int)(folder == NULL ? folder_bytes(path) : strlen(folder));
+    folder = folder == NULL ? path : folder;
     for (int try = 0; try < CREATE_TRIES; try++) {
         uint64_t tag;
         if (getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag))
             tag = ((uint64_t)getpid() << 8) + (uint64_t)try;
-        (void)snprintf(partial->temporary, strlen(path) + EXTRA_BYTES,
-                       "%.*s.%.*s.%012" PRIx64 ".partial", (int)folder, path, NAME_SHARE,
-                       path + folder, tag >> 16); /* Sized for it. */
+        (void)snprintf(partial->temporary, bytes, "%.*s%s.%.*s.%012" PRIx64 ".partial", folder_len,
+                       folder, slash, NAME_SHARE, name, tag >> 16); /* Sized for it. */
         partial->descriptor = open(partial->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (partial->descriptor >= 0)
             return TAL_OK;
@@ -132,10 +134,10 @@ static tal_status probe_space(const tal_partial *partial)
                      : tal_fail(TAL_ERR_IO, "cannot write '%s': %s", partial->path, strerror(code));
 }
 
-tal_status tal_partial_create(tal_comm *comm, const char *path, bool is_forced,
+tal_status tal_partial_create(tal_comm *comm, const char *path, const char *folder, bool is_forced,
                               tal_partial **out_partial)
 {
-    size_t bytes = strlen(path) + EXTRA_BYTES;
+    size_t bytes = strlen(path) + (folder == NULL ? 0 : strlen(folder)) + EXTRA_BYTES;
     tal_status status = TAL_OK;
     tal_partial *partial = tal_alloc_zero(sizeof(*partial));
     if (partial != NULL) {
@@ -148,9 +150,9 @@ tal_status tal_partial_create(tal_comm *comm, const char *path, bool is_forced,
     } else {
         memcpy(partial->path, path, strlen(path));
         if (tal_comm_rank(comm) == 0)
-            status = check_final(path, is_forced);
+            status = tal_partial_check(path, is_forced);
         if (status == TAL_OK && tal_comm_rank(comm) == 0)
-            status = create_temporary(partial);
+            status = create_temporary(partial, folder, bytes);
         if (status == TAL_OK && tal_comm_rank(comm) == 0)
             status = probe_space(partial);
     }

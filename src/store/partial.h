@@ -1,4 +1,4 @@
-/* An output under construction: a temporary file beside the final one, until it is complete.
+/* An output under construction: a temporary file until it is complete, then renamed.
  *
  * Rank 0 creates it, reserves disk space before the ranks write, and renames it. Used for the
  * result file by all ranks.
@@ -12,10 +12,14 @@
 
 typedef struct tal_partial tal_partial;
 
-/* Check that `path` may be written and create `.NAME.<random>.partial` in its folder, empty.
- * TAL_ERR_OUTPUT: exists and not is_forced, a folder or device, the folder is missing or not
- * writable. Collective; agreed status. */
-tal_status tal_partial_create(tal_comm *comm, const char *path, bool is_forced,
+/* May `path` be written? TAL_ERR_OUTPUT: it exists and not is_forced, it is a folder or device.
+ * Not collective. */
+tal_status tal_partial_check(const char *path, bool is_forced);
+
+/* Check `path` and create `folder`/.NAME.<random>.partial, empty; the folder must be on the file
+ * system of `path`; NULL: the folder of `path`. TAL_ERR_OUTPUT as above or when it cannot be
+ * created. Collective; agreed status. */
+tal_status tal_partial_create(tal_comm *comm, const char *path, const char *folder, bool is_forced,
                               tal_partial **out_partial);
 
 /* The final and the temporary name; the same on every rank. */

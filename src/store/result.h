@@ -22,22 +22,21 @@ typedef struct tal_result_attribute {
 
 typedef struct tal_result_writer tal_result_writer;
 
-/* Create a temporary file beside `path` (same folder, so that the final rename is atomic).
- * An existing `path` is TAL_ERR_OUTPUT unless is_forced. Collective; agreed status. */
-tal_status tal_result_create(tal_comm *comm, const char *path, bool is_forced,
+/* May `path` become a result? TAL_ERR_OUTPUT when it exists and not is_forced, or is no plain file:
+ * asked before hours of work. Collective; agreed status. */
+tal_status tal_result_check_path(tal_comm *comm, const char *path, bool is_forced);
+
+/* Create a temporary file in `folder` (NULL: that of `path`), which must be on the file system of
+ * `path`, so that the final rename is atomic. An existing `path` is TAL_ERR_OUTPUT unless
+ * is_forced. Collective; agreed status. */
+tal_status tal_result_create(tal_comm *comm, const char *path, const char *folder, bool is_forced,
                              tal_alphabet alphabet, tal_result_writer **out_writer);
 
 /* Append one query block (the same on every rank) and this rank's hits of it. Rank r gives the hits
  * of a contiguous run of the block's queries, runs rise with rank, sorted by (query,
  * tal_hit_compare). cigars and letters are concatenated in hit order. Collective; agreed status. */
-typedef struct tal_result_hits {
-    const tal_hit *hits;
-    size_t hit_count;
-    const uint32_t *cigars; /* sum of cigar_count */
-    const char *letters;    /* sum of letter_bytes */
-} tal_result_hits;
 tal_status tal_result_append(tal_result_writer *writer, const tal_seqset *queries,
-                             const tal_result_hits *hits);
+                             const tal_block_hits *hits);
 
 /* Everything known only at the end: reference names of this rank's references that were hit
  * (is_hit[lid]), attributes of groups /parameters and /summary, input files, the score histogram,

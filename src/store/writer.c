@@ -68,7 +68,13 @@ static tal_status write_root(tal_result_writer *writer, tal_alphabet alphabet)
     return tal_comm_agree(writer->comm, status);
 }
 
-tal_status tal_result_create(tal_comm *comm, const char *path, bool is_forced,
+tal_status tal_result_check_path(tal_comm *comm, const char *path, bool is_forced)
+{
+    tal_status status = tal_comm_rank(comm) == 0 ? tal_partial_check(path, is_forced) : TAL_OK;
+    return tal_comm_agree(comm, status);
+}
+
+tal_status tal_result_create(tal_comm *comm, const char *path, const char *folder, bool is_forced,
                              tal_alphabet alphabet, tal_result_writer **out_writer)
 {
     tal_result_writer *writer = tal_alloc_zero(sizeof(*writer));
@@ -81,7 +87,7 @@ tal_status tal_result_create(tal_comm *comm, const char *path, bool is_forced,
     for (size_t id = 0; id < TAL_DATASET_COUNT; id++)
         writer->dataset[id] = -1;
 
-    status = tal_partial_create(comm, path, is_forced, &writer->partial);
+    status = tal_partial_create(comm, path, folder, is_forced, &writer->partial);
     if (status == TAL_OK)
         status = open_file(writer);
     if (status == TAL_OK)

@@ -198,6 +198,31 @@ static tal_seqset *set_related(const uint8_t *query, int32_t query_len, int coun
     return set;
 }
 
+/* So few that most levels score them one by one, in all modes, with lengths that differ a lot. */
+static void few_references_equal_the_oracle(void)
+{
+    tal_matrix matrix;
+    matrix_random(&matrix, -8, 9);
+    for (int count = 1; count <= 12; count++) {
+        uint8_t query[QUERY_MAX], ref[4000];
+        int32_t query_len = (int32_t)test_random_in(1, QUERY_MAX / 2);
+        sequence_random(query, query_len);
+        tal_seqset *set = NULL;
+        CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &set), TAL_OK);
+        for (int i = 0; i < count; i++) {
+            int64_t len = test_random_in(0, i == 0 ? 4000 : 300);
+            sequence_random(ref, len);
+            set_append(set, ref, len);
+        }
+        uint64_t rescues[2];
+        for (int mode = 0; mode < TAL_MODE_COUNT; mode++) {
+            search s = {&matrix, {10, 1}, (tal_mode)mode, query, query_len};
+            expect_oracle(&s, set, rescues);
+        }
+        tal_seqset_destroy(set);
+    }
+}
+
 static void random_searches_equal_the_oracle(void)
 {
     static const int ranges[][2] = {{-4, 11}, {-100, 100}, {-1, 5}, {-20, -1}, {0, 3}};
@@ -418,6 +443,7 @@ static void what_does_not_fit_is_refused_with_the_reference_named(void)
 
 const test_case test_cases[] = {
     TEST_CASE(random_searches_equal_the_oracle),
+    TEST_CASE(few_references_equal_the_oracle),
     TEST_CASE(lanes_beyond_a_width_and_only_they_are_rescued),
     TEST_CASE(scattered_lanes_get_their_own_scores_back_from_both_rescues),
     TEST_CASE(gap_costs_too_large_for_8_bit_begin_at_16),

@@ -183,8 +183,12 @@ static void equals_the_definition(int count, bool is_profile_random, size_t memo
 {
     tal_tracer *tracer = NULL;
     CU_ASSERT_EQUAL_FATAL(tal_tracer_create(memory_bytes, &tracer), TAL_OK);
+    tal_kernel_table tables[TAL_ISA_COUNT];
+    for (tal_isa isa = TAL_ISA_SCALAR; isa <= tal_cpu_isa_best(); isa++)
+        tal_kernel_table_init(&tables[isa], isa);
     bool is_right = true;
     for (int k = 0; k < count && is_right; k++) {
+        tal_tracer_use_kernels(tracer, &tables[k % ((int)tal_cpu_isa_best() + 1)]);
         trace_sample_params params = {
             .query_len = (int32_t)test_random_in(0, ORACLE_LEN_MAX),
             .ref_len = (int32_t)test_random_in(0, ORACLE_LEN_MAX),
@@ -217,23 +221,41 @@ static void alignment_in_no_memory_is_the_one_defined(void)
     equals_the_definition(1500, true, 0);
 }
 
-/* Trace one job with ample and with little memory. */
-static bool is_same_in_memory(const tal_trace_job *job, size_t memory_bytes)
+/* Trace one job by the kernels of one level in this memory. */
+static bool is_same_at_level(const tal_trace_job *job, tal_isa isa, size_t memory_bytes,
+                             const tal_alignment *expected)
 {
-    tal_tracer *ample = NULL, *tight = NULL;
-    tal_alignment expected = {0}, alignment = {0};
-    bool is_right =
-        tal_tracer_create(AMPLE, &ample) == TAL_OK &&
-        tal_tracer_create(memory_bytes, &tight) == TAL_OK &&
-        tal_trace(ample, job, &expected) == TAL_OK && tal_trace(tight, job, &alignment) == TAL_OK &&
-        trace_sample_is_consistent(job, &expected) && trace_sample_is_same(&expected, &alignment);
+    tal_kernel_table table;
+    tal_kernel_table_init(&table, isa);
+    tal_tracer *tracer = NULL;
+    tal_alignment alignment = {0};
+    bool is_right = tal_tracer_create(memory_bytes, &tracer) == TAL_OK;
+    tal_tracer_use_kernels(tracer, &table);
+    is_right = is_right && tal_trace(tracer, job, &alignment) == TAL_OK &&
+               trace_sample_is_same(expected, &alignment);
     if (!is_right) {
-        printf("memory %zu\n", memory_bytes);
-        trace_sample_print(job, &expected);
+        printf("%s memory %zu\n", tal_isa_name(isa), memory_bytes);
+        trace_sample_print(job, expected);
         trace_sample_print(job, &alignment);
     }
+    tal_tracer_destroy(tracer);
+    return is_right;
+}
+
+/* Trace one job without kernels in ample memory, then by every level in ample and little memory. */
+static bool is_same_in_memory(const tal_trace_job *job, size_t memory_bytes)
+{
+    tal_tracer *ample = NULL;
+    tal_alignment expected = {0};
+    bool is_right = tal_tracer_create(AMPLE, &ample) == TAL_OK &&
+                    tal_trace(ample, job, &expected) == TAL_OK &&
+                    trace_sample_is_consistent(job, &expected);
+    if (!is_right)
+        trace_sample_print(job, &expected);
+    for (tal_isa isa = TAL_ISA_SCALAR; isa <= tal_cpu_isa_best() && is_right; isa++)
+        is_right = is_same_at_level(job, isa, AMPLE, &expected) &&
+                   is_same_at_level(job, isa, memory_bytes, &expected);
     tal_tracer_destroy(ample);
-    tal_tracer_destroy(tight);
     return is_right;
 }
 
@@ -257,6 +279,29 @@ static void little_memory_gives_the_same_alignment(void)
         size_t all = (size_t)params.query_len * (size_t)params.ref_len;
         is_right = is_same_in_memory(&sample.job, 0) && is_same_in_memory(&sample.job, all - 1) &&
                    is_same_in_memory(&sample.job, (size_t)test_random_in(1, (int64_t)all));
+        trace_sample_deinit(&sample);
+    }
+    CU_ASSERT(is_right);
+}
+
+/* Families: long, alike, with gaps, at every level; little memory that checkpoints fit in. */
+static void long_relatives_are_traced_alike_at_every_level(void)
+{
+    bool is_right = true;
+    for (int k = 0; k < 24 && is_right; k++) {
+        trace_sample_params params = {
+            .query_len = (int32_t)test_random_in(700, 1600),
+            .ref_len = (int32_t)test_random_in(700, 1600),
+            .letter_count = 20,
+            .score_min = -4,
+            .score_max = k % 6 < 3 ? 5 : 100, /* 100: beyond 16 bit */
+            .is_ref_related = true,
+            .mode = (tal_mode)(k % TAL_MODE_COUNT),
+            .gaps = random_gaps(),
+        };
+        trace_sample sample;
+        trace_sample_init(&sample, &params);
+        is_right = is_same_in_memory(&sample.job, (size_t)test_random_in(1 << 16, 1 << 20));
         trace_sample_deinit(&sample);
     }
     CU_ASSERT(is_right);
@@ -415,8 +460,11 @@ static void wrong_score_stops_the_program(void)
                                   .score_min = -1,
                                   .score_max = 1,
                                   .gaps = {.open = 2, .extend = 1}};
-    for (int mode = 0; mode < TAL_MODE_COUNT; mode++) {
-        params.mode = (tal_mode)mode;
+    tal_kernel_table table;
+    tal_kernel_table_init(&table, tal_cpu_isa_best());
+    for (int k = 0; k < 2 * TAL_MODE_COUNT; k++) {
+        const bool is_best = k >= TAL_MODE_COUNT;
+        params.mode = (tal_mode)(k % TAL_MODE_COUNT);
         trace_sample sample;
         trace_sample_init(&sample, &params);
         sample.job.score++;
@@ -430,6 +478,7 @@ static void wrong_score_stops_the_program(void)
             tal_tracer *tracer = NULL;
             tal_alignment alignment;
             (void)tal_tracer_create(AMPLE, &tracer);
+            tal_tracer_use_kernels(tracer, is_best ? &table : NULL);
             (void)tal_trace(tracer, &sample.job, &alignment);
             _exit(0);
         }
@@ -445,6 +494,7 @@ const test_case test_cases[] = {
     TEST_CASE(alignment_of_profiles_is_the_one_defined),
     TEST_CASE(alignment_in_no_memory_is_the_one_defined),
     TEST_CASE(little_memory_gives_the_same_alignment),
+    TEST_CASE(long_relatives_are_traced_alike_at_every_level),
     TEST_CASE(one_letter_against_many_is_traced),
     TEST_CASE(empty_sequences_are_all_gap),
     TEST_CASE(known_alignment_is_counted),

@@ -156,7 +156,7 @@ void sample_expect(const sample *own, tal_device_task task, int gap_open, int ga
                 .lane_count = 1,
                 .gap_open = gap_open,
                 .gap_extend = gap_extend,
-                .scratch = get(tal_kernel_scratch_bytes(own->queries[query].len)),
+                .scratch = get(tal_kernel_scratch_bytes(own->queries[query].len, lens[0])),
                 .scores = scores,
             };
             if (task == TAL_DEVICE_GAPLESS)

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include "base/cpu.h"
+#include "kernels/score_scratch.h"
 #include "kernels/table.h"
 
 #include <inttypes.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 
 enum {
-    QUERY_MAX = 700,
+    STRIP = TAL_SCORE_STRIP_ROWS,
+    QUERY_MAX = 3 * STRIP + 2,
     LANE_MAX = 720,
     PAD = 31,
     PAD_SCORE = -127,
@@ -32,12 +34,23 @@ typedef struct bench {
     tal_width width;
 } bench;
 
+static int32_t padded(int32_t len)
+{
+    return (len + TAL_BATCH_COLUMN_STEP - 1) / TAL_BATCH_COLUMN_STEP * TAL_BATCH_COLUMN_STEP;
+}
+
+/* Room for references of lane_max residues. */
+static bench bench_create_for(int32_t lane_max)
+{
+    return (bench){.letters = guarded_create((size_t)lane_max * TAL_BATCH_LANES),
+                   .profile = guarded_create(QUERY_MAX * TAL_PROFILE_STRIDE),
+                   .scratch = guarded_create(tal_kernel_scratch_bytes(QUERY_MAX, lane_max)),
+                   .scores = guarded_create(TAL_BATCH_LANES * sizeof(int32_t))};
+}
+
 static bench bench_create(void)
 {
-    return (bench){.letters = guarded_create(LANE_MAX * TAL_BATCH_LANES),
-                   .profile = guarded_create(QUERY_MAX * TAL_PROFILE_STRIDE),
-                   .scratch = guarded_create(tal_kernel_scratch_bytes(QUERY_MAX)),
-                   .scores = guarded_create(TAL_BATCH_LANES * sizeof(int32_t))};
+    return bench_create_for(LANE_MAX);
 }
 
 static void bench_destroy(bench *b)
@@ -46,11 +59,6 @@ static void bench_destroy(bench *b)
     guarded_destroy(&b->scratch);
     guarded_destroy(&b->profile);
     guarded_destroy(&b->letters);
-}
-
-static int32_t padded(int32_t len)
-{
-    return (len + TAL_BATCH_COLUMN_STEP - 1) / TAL_BATCH_COLUMN_STEP * TAL_BATCH_COLUMN_STEP;
 }
 
 static int by_length_falling(const void *a, const void *b)
@@ -92,9 +100,15 @@ static void set_row(bench *b, int32_t position, int score)
     profile_row(b, position)[PAD] = PAD_SCORE;
 }
 
-static void randomize_profile(bench *b, int low, int high)
+/* Random rows, of which at most `class_count` differ. */
+static void randomize_profile(bench *b, int low, int high, int32_t class_count)
 {
     for (int32_t i = 0; i < b->job.query_len; i++) {
+        if (i >= class_count) {
+            int32_t like = (int32_t)test_random_in(0, class_count - 1);
+            memcpy(profile_row(b, i), profile_row(b, like), TAL_PROFILE_STRIDE);
+            continue;
+        }
         for (int code = 0; code < TAL_PROFILE_STRIDE; code++)
             profile_row(b, i)[code] = (int8_t)test_random_in(low, high);
         profile_row(b, i)[PAD] = PAD_SCORE;
@@ -106,7 +120,7 @@ static uint64_t run(bench *b, tal_isa isa, int32_t *out_scores)
 {
     tal_kernel_table table;
     tal_kernel_table_init(&table, isa);
-    size_t scratch_bytes = tal_kernel_scratch_bytes(b->job.query_len);
+    size_t scratch_bytes = tal_kernel_scratch_bytes(b->job.query_len, b->lane_len[0]);
     size_t scores_bytes = TAL_BATCH_LANES * sizeof(int32_t);
     b->job.scratch = guarded_end(&b->scratch, scratch_bytes, 0x55);
     b->job.scores = guarded_end(&b->scores, scores_bytes, 0x55);
@@ -175,7 +189,8 @@ static void try_random(bench *b, int32_t query_len, int32_t lane_count, int32_t 
             b->lane_len[lane] = b->lane_len[0];
     lay_out(b, query_len, lane_count, -1);
     const int *range = ranges[test_random() % (sizeof(ranges) / sizeof(ranges[0]))];
-    randomize_profile(b, range[0], range[1]);
+    static const int32_t class_counts[] = {1, 4, 20, 32, 33, INT32_MAX};
+    randomize_profile(b, range[0], range[1], class_counts[test_random() % 6]);
     int sum_max = gap_sum_max(b, query_len, b->lane_len[0]);
     set_gaps(b, test_random() % 2 == 0 && sum_max > 12 ? 12 : sum_max);
     expect_scalar(b);
@@ -193,8 +208,106 @@ static void scores_equal_scalar(tal_mode mode, tal_width width)
     }
     for (int32_t lane_count = 1; lane_count <= TAL_BATCH_LANES; lane_count++)
         try_random(&b, (int32_t)test_random_in(1, 20), lane_count, 20);
-    try_random(&b, QUERY_MAX, TAL_BATCH_LANES, 130);
+    try_random(&b, 700, TAL_BATCH_LANES, 130);
     try_random(&b, 130, TAL_BATCH_LANES, LANE_MAX);
+    bench_destroy(&b);
+}
+
+/* Around every border between strips of query rows. */
+static void strips_equal_scalar(void)
+{
+    static const struct {
+        tal_mode mode;
+        tal_width width;
+    } kernels[] = {
+        {TAL_LOCAL, TAL_WIDTH_8},       {TAL_LOCAL, TAL_WIDTH_16},  {TAL_LOCAL, TAL_WIDTH_32},
+        {TAL_GLOBAL, TAL_WIDTH_16},     {TAL_GLOBAL, TAL_WIDTH_32}, {TAL_SEMIGLOBAL, TAL_WIDTH_16},
+        {TAL_SEMIGLOBAL, TAL_WIDTH_32},
+    };
+    bench b = bench_create();
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+        b.mode = kernels[i].mode;
+        b.width = kernels[i].width;
+        for (int32_t strips = 1; strips <= 3; strips++)
+            for (int32_t extra = -1; extra <= 2; extra++)
+                for (int repeat = 0; repeat < 2; repeat++)
+                    try_random(&b, strips * STRIP + extra, TAL_BATCH_LANES - 37 * repeat, 23);
+    }
+    bench_destroy(&b);
+}
+
+/* References too long to keep H and F of every column take all rows in one strip. */
+static void many_columns_equal_scalar(void)
+{
+    for (int32_t extra = 0; extra <= 1; extra++) {
+        int32_t longest = TAL_SCORE_CARRY_COLUMNS + extra;
+        bench b = bench_create_for(padded(longest));
+        guarded_destroy(&b.scratch);
+        b.scratch = guarded_create(tal_kernel_scratch_bytes(STRIP + 3, longest));
+        CU_ASSERT_EQUAL(tal_score_strip_count(STRIP + 3, longest), 2 - extra);
+        b.mode = extra == 0 ? TAL_LOCAL : TAL_SEMIGLOBAL;
+        b.width = TAL_WIDTH_16;
+        b.lane_len[0] = longest;
+        b.lane_len[1] = STRIP;
+        lay_out(&b, STRIP + 3, 2, -1);
+        randomize_profile(&b, -4, 7, 20);
+        set_gaps(&b, 12);
+        expect_scalar(&b);
+        bench_destroy(&b);
+    }
+}
+
+/* A gap as long as the alignment bears, over one or two borders of strips: 21 rows of 12 before and
+ * after it, the gap costs what one half scores but one. */
+static void gaps_run_over_strips(void)
+{
+    enum { HALF = 21 };
+    bench b = bench_create();
+    b.mode = TAL_LOCAL;
+    for (int32_t gap = STRIP - 1; gap <= 2 * STRIP + 1; gap += STRIP / 2 + 1) {
+        for (int32_t before = 0; before < STRIP; before += 341) {
+            for (int lane = 0; lane < TAL_BATCH_LANES; lane++)
+                b.lane_len[lane] = 2 * HALF - lane / 2;
+            lay_out(&b, before + 2 * HALF + gap, TAL_BATCH_LANES, 5);
+            for (int32_t row = 0; row < b.job.query_len; row++) {
+                int32_t in_first = row - before;
+                int32_t in_second = in_first - HALF - gap;
+                set_row(&b, row, (in_first >= 0 && in_first < HALF) || in_second >= 0 ? 100 : -100);
+            }
+            b.job.gap_extend = 1;
+            b.job.gap_open = 2 * HALF * 100 - HALF * 100 - gap - 1;
+            b.width = TAL_WIDTH_16;
+            int32_t scores[TAL_BATCH_LANES];
+            (void)run(&b, tal_cpu_isa_best(), scores);
+            CU_ASSERT_EQUAL(scores[0], HALF * 100 + 1);
+            expect_scalar(&b);
+            b.width = TAL_WIDTH_32;
+            expect_scalar(&b);
+        }
+    }
+    bench_destroy(&b);
+}
+
+/* A lane that saturates in one strip stays flagged after the others, and alone. */
+static void flags_of_any_strip_stay(void)
+{
+    bench b = bench_create();
+    b.mode = TAL_LOCAL;
+    b.width = TAL_WIDTH_8;
+    int32_t scores[TAL_BATCH_LANES];
+    for (int32_t row = 0; row < 3 * STRIP; row += 3 * STRIP / 2 - 1) {
+        for (int lane = 0; lane < TAL_BATCH_LANES; lane++)
+            b.lane_len[lane] = lane < 7 ? 3 : 2;
+        lay_out(&b, 3 * STRIP, TAL_BATCH_LANES, 5);
+        for (int32_t i = 0; i < b.job.query_len; i++)
+            set_row(&b, i, i >= row - 2 && i <= row + 2 ? 85 : -100);
+        b.job.gap_open = 20;
+        b.job.gap_extend = 1;
+        for (tal_isa isa = TAL_ISA_SCALAR; isa <= tal_cpu_isa_best(); isa++) {
+            CU_ASSERT_EQUAL(run(&b, isa, scores), 0x7f);
+            CU_ASSERT_EQUAL(scores[7], 170);
+        }
+    }
     bench_destroy(&b);
 }
 
@@ -381,6 +494,10 @@ const test_case test_cases[] = {
     TEST_CASE(global_32_bit_equals_scalar),
     TEST_CASE(semiglobal_16_bit_equals_scalar),
     TEST_CASE(semiglobal_32_bit_equals_scalar),
+    TEST_CASE(strips_equal_scalar),
+    TEST_CASE(many_columns_equal_scalar),
+    TEST_CASE(gaps_run_over_strips),
+    TEST_CASE(flags_of_any_strip_stay),
     TEST_CASE(local_8_bit_is_exact_at_254_and_flags_255),
     TEST_CASE(local_16_bit_is_exact_at_65534_and_flags_65535),
     TEST_CASE(global_16_bit_is_exact_at_32766_and_flags_32767),

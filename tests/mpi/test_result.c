@@ -177,7 +177,7 @@ static void giving_up_leaves_nothing(void)
     char path[512];
     tal_result_writer *writer = NULL;
     in_folder(path, "out.h5");
-    CU_ASSERT_EQUAL_FATAL(tal_result_create(comm, path, false, TAL_PROTEIN, &writer), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(tal_result_create(comm, path, NULL, false, TAL_PROTEIN, &writer), TAL_OK);
     tal_result_discard(writer);
     tal_result_discard(NULL);
     CU_ASSERT_EQUAL(count_files(folder), 0);

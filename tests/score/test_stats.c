@@ -316,6 +316,48 @@ static void score_cut_of_odd_limits(void)
                     tal_stats_evalue(&stats, &space, 40, 1));
 }
 
+/* The score that is worth `bits` by ungapped statistics. */
+static double ungapped_score(const tal_stats *stats, double bits)
+{
+    return (bits * log(2) + log(stats->k_ungapped)) / stats->lambda_ungapped;
+}
+
+static void filter_scores_are_a_share_of_the_bits_the_evalue_asks_for(void)
+{
+    tal_matrix matrix = protein("BLOSUM62");
+    tal_stats stats = found(&matrix, 11, 1);
+    CU_ASSERT_DOUBLE_EQUAL(stats.lambda_ungapped, 0.3176, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(stats.k_ungapped, 0.134, 1e-9);
+    tal_search_space space = {
+        .query_len = 256, .residue_count = 1 << 22, .sequence_count = 1 << 14};
+    for (int share = 0; share <= 4; share++) {
+        double score = tal_stats_filter_score(&stats, &space, 1.0 / 1024, share / 4.0);
+        CU_ASSERT_DOUBLE_EQUAL(score, ungapped_score(&stats, share / 4.0 * (8 + 22 + 10)), 1e-9);
+    }
+    CU_ASSERT_EQUAL(tal_stats_filter_score(&stats, &space, 0, 0.5), INFINITY);
+    CU_ASSERT_EQUAL(tal_stats_filter_score(&stats, &space, NAN, 0.5), INFINITY);
+    tal_stats unknown = {0};
+    CU_ASSERT_EQUAL(tal_stats_filter_score(&unknown, &space, 1, 0.5), INFINITY);
+    CU_ASSERT_EQUAL(tal_stats_filter_length_part(&unknown, &space, 5), 0);
+}
+
+static void filter_scores_rise_by_a_bit_where_references_are_twice_as_long(void)
+{
+    tal_matrix matrix = bases(2, -3);
+    tal_stats stats = found(&matrix, 5, 2);
+    tal_search_space space = {.query_len = 9, .residue_count = 1000, .sequence_count = 10};
+    CU_ASSERT_DOUBLE_EQUAL(tal_stats_filter_length_part(&stats, &space, 100), 0, 1e-12);
+    double bit = log(2) / stats.lambda_ungapped;
+    CU_ASSERT_DOUBLE_EQUAL(tal_stats_filter_length_part(&stats, &space, 200), bit, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(tal_stats_filter_length_part(&stats, &space, 50), -bit, 1e-12);
+    CU_ASSERT_EQUAL(tal_stats_filter_length_part(&stats, &space, 0),
+                    tal_stats_filter_length_part(&stats, &space, 1));
+    tal_matrix doubled = bases(4, -6);
+    tal_stats coarse = found(&doubled, 10, 4);
+    CU_ASSERT_DOUBLE_EQUAL(coarse.lambda_ungapped, stats.lambda_ungapped / 2, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(coarse.k_ungapped, stats.k_ungapped, 1e-12);
+}
+
 const test_case test_cases[] = {
     TEST_CASE(default_gaps_are_those_of_blast_and_have_parameters),
     TEST_CASE(default_gaps_of_matrices_without_parameters_are_usable),
@@ -331,5 +373,7 @@ const test_case test_cases[] = {
     TEST_CASE(evalues_fall_with_the_score),
     TEST_CASE(score_cut_is_the_smallest_score_that_passes),
     TEST_CASE(score_cut_of_odd_limits),
+    TEST_CASE(filter_scores_are_a_share_of_the_bits_the_evalue_asks_for),
+    TEST_CASE(filter_scores_rise_by_a_bit_where_references_are_twice_as_long),
     {0},
 };

@@ -86,43 +86,92 @@ static void split_of_nothing_gives_all_to_one_part(void)
     CU_ASSERT_EQUAL(begin[3], 0);
 }
 
-/* Every (query, batch) is in exactly one item. */
-static void expect_cover(tal_seqset *queries, tal_seqset *references, int worker_count)
+/* Runs of `step` units: every (reference, query) is in one item, in order, and no item spans
+ * batches; the first pair_count references stand alone. */
+static void expect_cover(const tal_plan *plan, size_t step)
 {
-    tal_lid *order = NULL;
-    tal_lid order_count = 0;
-    tal_item *items = NULL;
-    size_t item_count = 0;
-    CU_ASSERT_EQUAL_FATAL(tal_plan_order(references, &order, &order_count), TAL_OK);
-    CU_ASSERT_EQUAL_FATAL(
-        tal_plan_items(queries, references, order, order_count, worker_count, &items, &item_count),
-        TAL_OK);
-    tal_lid batches = (order_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
-    tal_lid query_count = tal_seqset_count(queries);
-    uint8_t *seen = tal_alloc_zero((size_t)batches * query_count);
-    for (size_t i = 0; i < item_count; i++) {
-        CU_ASSERT(items[i].batch < batches && items[i].query_end <= query_count);
-        for (tal_lid query = items[i].query_begin; query < items[i].query_end; query++)
-            seen[(size_t)items[i].batch * query_count + query]++;
+    size_t unit_count = tal_plan_unit_count(plan);
+    tal_lid next = 0; /* The reference that the next batch must begin with. */
+    tal_lid query = 0;
+    bool is_good = true;
+    for (size_t unit = 0; unit < unit_count; unit += step) {
+        size_t begin = unit;
+        size_t end = unit + step < unit_count ? unit + step : unit_count;
+        while (begin < end && is_good) {
+            size_t before = begin;
+            tal_item item = tal_plan_first_item(plan, begin, end, &begin);
+            tal_lid left = plan->order_count - next;
+            tal_lid most = next < plan->pair_count ? 1 : TAL_BATCH_LANES;
+            is_good = item.first == next && item.lane_count == (left < most ? left : most) &&
+                      item.query_begin == query && item.query_end > item.query_begin &&
+                      item.query_end <= plan->query_count &&
+                      begin - before == item.query_end - item.query_begin;
+            query = item.query_end == plan->query_count ? 0 : item.query_end;
+            next += query == 0 ? item.lane_count : 0;
+        }
     }
-    for (size_t i = 0; i < (size_t)batches * query_count; i++)
-        CU_ASSERT_EQUAL(seen[i], 1);
-    tal_free(seen);
-    tal_free(items);
-    tal_free(order);
+    CU_ASSERT(is_good);
+    CU_ASSERT_EQUAL(query, 0);
+    CU_ASSERT_EQUAL(next, plan->query_count == 0 ? 0 : plan->order_count);
 }
 
 static void items_cover_every_pair_once(void)
 {
-    const tal_lid counts[] = {0, 1, 63, 64, 65, 500};
-    for (size_t q = 0; q < 6; q++)
-        for (size_t r = 0; r < 6; r++) {
-            tal_seqset *queries = sample_set(counts[q], 4000);
-            tal_seqset *references = sample_set(counts[r], 4000);
-            expect_cover(queries, references, 1 + (int)q);
-            tal_seqset_destroy(queries);
-            tal_seqset_destroy(references);
-        }
+    const tal_lid counts[] = {0, 1, 2, 63, 64, 65, 500};
+    const tal_lid pair_counts[] = {0, 1, 3, 64, 500};
+    const size_t steps[] = {1, 2, 64, 499, 500, 501, 100000};
+    for (size_t q = 0; q < 7; q++)
+        for (size_t r = 0; r < 7; r++)
+            for (size_t p = 0; p < 5 && pair_counts[p] <= counts[r]; p++)
+                for (size_t s = 0; s < 7; s++)
+                    expect_cover(&(tal_plan){counts[r], pair_counts[p], counts[q]}, steps[s]);
+}
+
+static void units_of_the_largest_sets_can_be_numbered(void)
+{
+    tal_plan plan = {.order_count = UINT32_MAX, .query_count = UINT32_MAX};
+    CU_ASSERT_EQUAL(tal_plan_unit_count(&plan), ((size_t)1 << 26) * UINT32_MAX);
+}
+
+static tal_seqset *set_of_lengths(const int32_t *lens, size_t count)
+{
+    tal_seqset *set = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &set), TAL_OK);
+    uint8_t *codes = tal_alloc_zero(40000);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(tal_seqset_append(set, i, codes, (size_t)lens[i], "s", 1), TAL_OK);
+    tal_free(codes);
+    return set;
+}
+
+static tal_lid pair_count_of(const int32_t *lens, size_t count)
+{
+    tal_seqset *set = set_of_lengths(lens, count);
+    tal_lid *order = NULL, order_count = 0;
+    CU_ASSERT_EQUAL_FATAL(tal_plan_order(set, &order, &order_count), TAL_OK);
+    tal_ladder_rates rates = {.lanes = 64, .pair_cost = 4 * TAL_LADDER_COST_UNIT};
+    tal_lid pairs = tal_plan_pair_count(set, order, order_count, rates);
+    rates.pair_cost = 0;
+    CU_ASSERT_EQUAL(tal_plan_pair_count(set, order, order_count, rates), 0);
+    tal_free(order);
+    tal_seqset_destroy(set);
+    return pairs;
+}
+
+static void long_references_leave_the_batches(void)
+{
+    int32_t lens[200];
+    for (size_t i = 0; i < 200; i++)
+        lens[i] = 400;
+    CU_ASSERT_EQUAL(pair_count_of(lens, 0), 0);
+    CU_ASSERT_EQUAL(pair_count_of(lens, 128), 0);
+    CU_ASSERT_EQUAL(pair_count_of(lens, 1), 1); /* Alone in 64 lanes. */
+    CU_ASSERT_EQUAL(pair_count_of(lens, 60), 0);
+    lens[17] = 35000;
+    lens[18] = 30000;
+    CU_ASSERT_EQUAL(pair_count_of(lens, 130), 2);
+    lens[19] = 420; /* Longer, but a batch's gain. */
+    CU_ASSERT_EQUAL(pair_count_of(lens, 130), 2);
 }
 
 const test_case test_cases[] = {
@@ -131,5 +180,7 @@ const test_case test_cases[] = {
     TEST_CASE(split_covers_everything_in_order_and_about_evenly),
     TEST_CASE(split_of_nothing_gives_all_to_one_part),
     TEST_CASE(items_cover_every_pair_once),
+    TEST_CASE(long_references_leave_the_batches),
+    TEST_CASE(units_of_the_largest_sets_can_be_numbered),
     {0},
 };

@@ -204,7 +204,7 @@ void sample_fill(sample *content, int query_count, int hit_max)
 }
 
 /* The hits of queries that rank `rank` of `size` holds: uneven, contiguous. */
-static tal_result_hits share_hits(const sample *content, int block, int rank, int size)
+static tal_block_hits share_hits(const sample *content, int block, int rank, int size)
 {
     const tal_hit *hits = (const tal_hit *)(const void *)content->hits[block].data;
     size_t count = content->hits[block].bytes / sizeof(*hits);
@@ -212,9 +212,9 @@ static tal_result_hits share_hits(const sample *content, int block, int rank, in
     uint64_t total = tal_seqset_count(content->queries[block]);
     uint64_t low = total * (uint64_t)(rank * rank) / (uint64_t)(size * size);
     uint64_t high = total * (uint64_t)((rank + 1) * (rank + 1)) / (uint64_t)(size * size);
-    tal_result_hits share = {.hits = hits,
-                             .cigars = (const uint32_t *)(const void *)content->cigars[block].data,
-                             .letters = (const char *)content->letters[block].data};
+    tal_block_hits share = {.hits = hits,
+                            .cigars = (const uint32_t *)(const void *)content->cigars[block].data,
+                            .letters = (const char *)content->letters[block].data};
     for (size_t i = 0; i < count; i++) {
         uint64_t query = hits[i].query - first;
         if (query < low) {
@@ -289,12 +289,11 @@ static tal_status finish(tal_comm *comm, const sample *content, tal_result_write
 tal_status sample_write(tal_comm *comm, const sample *content, const char *path, bool is_forced)
 {
     tal_result_writer *writer = NULL;
-    tal_status status = tal_result_create(comm, path, is_forced, content->alphabet, &writer);
+    tal_status status = tal_result_create(comm, path, NULL, is_forced, content->alphabet, &writer);
     if (status != TAL_OK)
         return status;
     for (int block = 0; block < SAMPLE_BLOCKS && status == TAL_OK; block++) {
-        tal_result_hits share =
-            share_hits(content, block, tal_comm_rank(comm), tal_comm_size(comm));
+        tal_block_hits share = share_hits(content, block, tal_comm_rank(comm), tal_comm_size(comm));
         status = tal_result_append(writer, content->queries[block], &share);
     }
     if (status == TAL_OK)

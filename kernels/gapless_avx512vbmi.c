@@ -1,0 +1,13 @@
+/* The gapless kernel in AVX-512 VBMI; see gapless_template.h. */
+#include "kernels/gapless.h"
+#include "kernels/vec_avx512.h"
+
+#define TABLED               0
+#define TABLE_ROWS_PER_CLASS 3
+#define PEAKS                4
+#include "kernels/gapless_template.h"
+
+void tal_kernels_register_gapless_avx512vbmi(tal_kernel_table *table)
+{
+    table->gapless = gapless_local;
+}

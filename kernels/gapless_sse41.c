@@ -1,0 +1,13 @@
+/* The gapless kernel in SSE4.1; see gapless_template.h. */
+#include "kernels/gapless.h"
+#include "kernels/vec_sse41.h"
+
+#define TABLED               8
+#define TABLE_ROWS_PER_CLASS 3
+#define PEAKS                2
+#include "kernels/gapless_template.h"
+
+void tal_kernels_register_gapless_sse41(tal_kernel_table *table)
+{
+    table->gapless = gapless_local;
+}

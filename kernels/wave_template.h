@@ -1,0 +1,391 @@
+/* Wave kernels of one width for one instruction set; included by wave_ISA.c once per width.
+ *
+ * Needs WIDTH (16, 32), wave_vec_*.h and wave_scores_template.h. Defines wave_score_WIDTH,
+ * wave_find_WIDTH, wave_directions_WIDTH and their geometry. No include guard: that is the point.
+ *
+ * Rows are cut into strips of up to VEC_STRIP vectors; a strip walks along all columns, one
+ * anti-diagonal of the strip a step: lane k of the strip is k columns behind lane 0. What lane 0
+ * takes from above and what the last lane gives below goes through the row arrays. H and F of the
+ * lane above come by a shift of one lane across the strip's vectors; E stays in its lane. Lanes
+ * before their first and after their last column keep what they hold: the left border, and the
+ * right border in the end. Wozniak, Comput. Appl. Biosci. 13 (1997) has the anti-diagonal.
+ */
+#define WAVE_PASTE3(a, b, c) a##b##c
+#define WAVE_PASTE(a, b, c)  WAVE_PASTE3(a, b, c)
+#define OP(name)             WAVE_PASTE(vec, WIDTH, _##name)
+#define FN(name)             WAVE_PASTE(name, _, WIDTH)
+#define ELEMENT              WAVE_PASTE(int, WIDTH, _t)
+#define ELEMENT_MIN          WAVE_PASTE(INT, WIDTH, _MIN)
+#define ELEMENT_MAX          WAVE_PASTE(INT, WIDTH, _MAX)
+#define LANES                (VEC_BYTES * 8 / WIDTH)
+#define STRIP_ROWS           (VEC_STRIP * LANES)
+#define DEAD                 (WIDTH == 16 ? ELEMENT_MIN : (ELEMENT)TAL_WAVE_DEAD)
+#define INLINE               static inline __attribute__((always_inline))
+
+_Static_assert(VEC_STRIP == 4, "as many as walk_any_strip knows");
+enum { FN(wave_lanes) = LANES, FN(wave_strip_rows) = STRIP_ROWS };
+
+/* A strip of rows on its way along the columns. */
+typedef struct FN(strip) {
+    vec h[VEC_STRIP], e[VEC_STRIP], f[VEC_STRIP]; /* f: for the row below */
+    vec diagonal[VEC_STRIP];                      /* H left of and above the next cells */
+    vec lane[VEC_STRIP];                          /* numbers of the lanes */
+    vec peak;
+    wave_scores *scores;
+    tal_wave_job *job;
+    ELEMENT *row_h, *row_f;
+    int32_t first_row, row_count, column_count;
+    int64_t step_end;
+    uint8_t *directions;
+} FN(strip);
+
+/* The anti-diagonal scores of columns [begin, begin + WAVE_BLOCK), `used` vectors of bytes each. */
+static void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin, int used)
+{
+    wave_scores *scores = strip->scores;
+    uint8_t letters[WAVE_BLOCK + 3];
+    wave_copy_letters(strip->job, begin - 3, WAVE_BLOCK + 3, letters);
+    for (int i = 0; i < WAVE_BLOCK; i++) {
+        const vec *from_0 = (const vec *)(const void *)scores->of_letter[letters[i + 3]];
+        const vec *from_1 = (const vec *)(const void *)scores->of_letter[letters[i + 2]];
+        const vec *from_2 = (const vec *)(const void *)scores->of_letter[letters[i + 1]];
+        const vec *from_3 = (const vec *)(const void *)scores->of_letter[letters[i]];
+#if LANES > 4
+        vec *to = wave_stage(scores->stage_1, begin + i);
+#else
+        vec *to = (vec *)(void *)scores->of_step[(begin + i) & (WAVE_RING - 1)];
+#endif
+        for (int k = 0; k < used; k++) {
+            vec column = wave_select_1(1, vec_load(from_0 + k), vec_load(from_1 + k));
+            column = wave_select_1(2, column, vec_load(from_2 + k));
+            vec_store(to + k, wave_select_1(3, column, vec_load(from_3 + k)));
+        }
+    }
+#if LANES > 4
+    for (int64_t i = begin; i < begin + WAVE_BLOCK; i++) {
+#if LANES == 32
+        vec *to = wave_stage(scores->stage_2, i);
+#else
+        vec *to = (vec *)(void *)scores->of_step[i & (WAVE_RING - 1)];
+#endif
+        for (int k = 0; k < used; k++) {
+            vec column = vec_load(wave_stage(scores->stage_1, i) + k);
+            vec before_4 = vec_load(wave_stage(scores->stage_1, i - 4) + k);
+#if LANES == 8
+            column = wave_select_odd_4(column, before_4);
+#else
+            column = wave_select_4(1, column, before_4);
+            column = wave_select_4(2, column, vec_load(wave_stage(scores->stage_1, i - 8) + k));
+            column = wave_select_4(3, column, vec_load(wave_stage(scores->stage_1, i - 12) + k));
+#endif
+            vec_store(to + k, column);
+        }
+    }
+#endif
+#if LANES == 32
+    for (int64_t i = begin; i < begin + WAVE_BLOCK; i++) {
+        vec *to = (vec *)(void *)scores->of_step[i & (WAVE_RING - 1)];
+        for (int k = 0; k < used; k++)
+            vec_store(to + k, wave_select_16(vec_load(wave_stage(scores->stage_2, i) + k),
+                                             vec_load(wave_stage(scores->stage_2, i - 16) + k)));
+    }
+#endif
+}
+
+/* Some lanes hold the target or more: note the first column, and the first row of that. */
+static __attribute__((noinline)) void FN(note_found)(FN(strip) * strip, const vec *h, int vectors,
+                                                     int64_t step)
+{
+    tal_wave_job *job = strip->job;
+    _Alignas(64) ELEMENT values[STRIP_ROWS];
+    for (int v = 0; v < vectors; v++)
+        vec_store((vec *)(void *)(values + v * LANES), h[v]);
+    for (int lane = 0; lane < strip->row_count && lane <= step; lane++) {
+        int64_t column = step - lane;
+        if (values[lane] < job->target || column >= strip->column_count ||
+            (job->found_column > 0 && column + 1 >= job->found_column))
+            continue;
+        job->found_column = (int32_t)column + 1;
+        job->found_row = strip->first_row + lane + 1;
+    }
+    int64_t end = (int64_t)job->found_column + strip->row_count - 2;
+    if (job->found_column > 0 && strip->step_end > end)
+        strip->step_end = end;
+}
+
+/* What the last lane hands to the strip below, and H and F of the last row in the end. */
+INLINE void FN(hand_down)(const FN(strip) * strip, int64_t column, vec h, vec f, int last_lane)
+{
+    _Alignas(64) ELEMENT last_h[LANES], last_f[LANES];
+    vec_store((vec *)(void *)last_h, h);
+    vec_store((vec *)(void *)last_f, f);
+    strip->row_h[column] = last_h[last_lane];
+    strip->row_f[column] = last_f[last_lane];
+}
+
+/* The lanes of vector `v` that are at a column in this step. */
+INLINE OP(mask) FN(are_inside)(const FN(strip) * strip, int v, int64_t step)
+{
+    const int64_t past = step - strip->column_count;
+    const vec begun = OP(set1)((ELEMENT)(step + 1 < INT16_MAX ? step + 1 : INT16_MAX));
+    const vec done = OP(set1)((ELEMENT)(past > -INT16_MAX ? past : -INT16_MAX));
+    return OP(and)(OP(gt)(begun, strip->lane[v]), OP(gt)(strip->lane[v], done));
+}
+
+/* Steps [begin, end) of a strip of `vectors` vectors; `is_edge` where some lanes have not begun or
+ * are past their last column. */
+INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int vectors,
+                     const wave_kind kind, const bool is_edge)
+{
+    const tal_wave_job *job = strip->job;
+    const vec first = OP(set1)((ELEMENT)(job->gap_open + job->gap_extend));
+    const vec next = OP(set1)((ELEMENT)job->gap_extend);
+    const vec floor = OP(set1)((ELEMENT)job->floor);
+    const vec below_target = OP(set1)((ELEMENT)(job->target - 1));
+    const int last_lane = strip->row_count - 1 - (vectors - 1) * LANES;
+    vec h[VEC_STRIP], e[VEC_STRIP], f[VEC_STRIP], diagonal[VEC_STRIP];
+    for (int v = 0; v < vectors; v++) {
+        h[v] = strip->h[v];
+        e[v] = strip->e[v];
+        f[v] = strip->f[v];
+        diagonal[v] = strip->diagonal[v];
+    }
+    vec peak = strip->peak;
+    uint8_t *directions =
+        kind == WAVE_DIRECTIONS ? strip->directions + begin * vectors * LANES : NULL;
+    for (int64_t step = begin; step < end; step++) {
+        vec above_h = OP(loadu)(strip->row_h + step + 1 - (LANES - 1));
+        vec above_f = OP(loadu)(strip->row_f + step + 1 - (LANES - 1));
+        vec largest = OP(set1)(ELEMENT_MIN);
+        for (int v = 0; v < vectors; v++) {
+            const uint8_t *bytes = strip->scores->of_step[(step - v * LANES) & (WAVE_RING - 1)];
+            const vec pair = OP(add)(diagonal[v], OP(scores)(bytes + v * LANES));
+            const vec f_here = OP(shift_in)(above_f, f[v]);
+            const vec old_h = h[v];
+            diagonal[v] = OP(shift_in)(above_h, old_h);
+            above_h = old_h;
+            above_f = f[v];
+            const vec pair_or_f = OP(max)(pair, f_here);
+            vec here = OP(max)(pair_or_f, e[v]);
+            if (WIDTH == 32)
+                here = OP(max)(here, floor);
+            const vec opened = OP(sub)(here, first);
+            const vec e_extended = OP(sub)(e[v], next);
+            const vec f_extended = OP(sub)(f_here, next);
+            if (kind == WAVE_DIRECTIONS) {
+                OP(store_bits)
+                (directions, OP(gt)(f_here, pair), OP(gt)(e[v], pair_or_f),
+                 OP(gt)(e_extended, opened), OP(gt)(f_extended, opened));
+                directions += LANES;
+            }
+            vec e_next = OP(max)(e_extended, opened);
+            f[v] = OP(max)(f_extended, opened);
+            if (is_edge) {
+                const OP(mask) is_active = FN(are_inside)(strip, v, step);
+                here = OP(blend)(is_active, old_h, here);
+                e_next = OP(blend)(is_active, e[v], e_next);
+            }
+            h[v] = here;
+            e[v] = e_next;
+            largest = OP(max)(largest, here);
+        }
+        if (kind == WAVE_FIND) {
+            if (OP(any)(OP(gt)(largest, below_target)))
+                FN(note_found)(strip, h, vectors, step);
+        } else {
+            peak = OP(max)(peak, largest);
+        }
+        int64_t column = step - strip->row_count + 2;
+        if (!is_edge || (column >= 1 && column <= strip->column_count))
+            FN(hand_down)(strip, column, h[vectors - 1], f[vectors - 1], last_lane);
+    }
+    for (int v = 0; v < vectors; v++) {
+        strip->h[v] = h[v];
+        strip->e[v] = e[v];
+        strip->f[v] = f[v];
+        strip->diagonal[v] = diagonal[v];
+    }
+    strip->peak = peak;
+}
+
+/* Whether a cell yet to come may lie on a path to the target. */
+INLINE bool FN(is_live)(const FN(strip) * strip, int vectors)
+{
+    const vec live = OP(set1)((ELEMENT)strip->job->live);
+    vec largest = OP(max)(strip->h[0], strip->diagonal[0]);
+    for (int v = 1; v < vectors; v++)
+        largest = OP(max)(largest, OP(max)(strip->h[v], strip->diagonal[v]));
+    return OP(any)(OP(gt)(largest, live));
+}
+
+/* All steps of a strip; *live_end is the last column where the row above is live, and then that of
+ * the strip's last row. */
+INLINE void FN(walk_strip)(FN(strip) * strip, const int vectors, const wave_kind kind,
+                           int32_t *live_end)
+{
+    const tal_wave_job *job = strip->job;
+    const bool has_live = kind == WAVE_FIND && job->live > ELEMENT_MIN;
+    const int used = (vectors * LANES + VEC_BYTES - 1) / VEC_BYTES;
+    strip->step_end = (int64_t)strip->column_count + strip->row_count - 1;
+    int64_t step = 0;
+    while (step < strip->step_end) {
+        int64_t end = step + WAVE_BLOCK;
+        FN(lay_out_scores)(strip, step, used);
+        if (step >= vectors * LANES - 1 && end <= strip->column_count)
+            FN(walk)(strip, step, end, vectors, kind, false);
+        else
+            FN(walk)
+        (strip, step, end < strip->step_end ? end : strip->step_end, vectors, kind, true);
+        step = end;
+        if (has_live && step > *live_end && !FN(is_live)(strip, vectors))
+            break;
+    }
+    if (!has_live)
+        return;
+    int64_t done = (step < strip->step_end ? step : strip->step_end) - strip->row_count + 1;
+    int32_t last = done < 0 ? 0 : (int32_t)done;
+    for (int32_t column = last + 1; column <= *live_end; column++)
+        strip->row_h[column] = strip->row_f[column] = DEAD;
+    while (last > 0 && strip->row_h[last] <= job->live && strip->row_f[last] <= job->live) {
+        strip->row_h[last] = strip->row_f[last] = DEAD;
+        last--;
+    }
+    *live_end = last;
+}
+
+/* Load the left border of a strip; lanes past the last row hold the smallest value. */
+static void FN(begin_strip)(FN(strip) * strip, int vectors)
+{
+    const tal_wave_job *job = strip->job;
+    _Alignas(64) ELEMENT left_h[STRIP_ROWS], left_e[STRIP_ROWS], numbers[STRIP_ROWS];
+    const ELEMENT *job_h = (const ELEMENT *)job->left_h + strip->first_row;
+    const ELEMENT *job_e = (const ELEMENT *)job->left_e + strip->first_row;
+    for (int lane = 0; lane < vectors * LANES; lane++) {
+        bool is_row = lane < strip->row_count;
+        left_h[lane] = is_row ? job_h[lane] : DEAD;
+        left_e[lane] = is_row ? job_e[lane] : DEAD;
+        numbers[lane] = (ELEMENT)lane;
+    }
+    for (int v = 0; v < vectors; v++) {
+        strip->h[v] = vec_load((const vec *)(const void *)(left_h + v * LANES));
+        strip->e[v] = vec_load((const vec *)(const void *)(left_e + v * LANES));
+        strip->lane[v] = vec_load((const vec *)(const void *)(numbers + v * LANES));
+        strip->f[v] = strip->diagonal[v] = OP(set1)(DEAD);
+    }
+    strip->diagonal[0] = OP(set1)(strip->row_h[0]);
+    strip->row_h[0] = left_h[strip->row_count - 1];
+    wave_turn_profile(strip->scores, job->profile + strip->first_row * job->profile_step,
+                      job->profile_step, strip->row_count,
+                      (vectors * LANES + VEC_BYTES - 1) / VEC_BYTES * VEC_BYTES);
+}
+
+/* Store the right border. */
+static void FN(end_strip)(const FN(strip) * strip, int vectors)
+{
+    _Alignas(64) ELEMENT right[STRIP_ROWS];
+    const size_t bytes = (size_t)strip->row_count * sizeof(ELEMENT);
+    for (int v = 0; v < vectors; v++)
+        vec_store((vec *)(void *)(right + v * LANES), strip->h[v]);
+    memcpy((ELEMENT *)strip->job->left_h + strip->first_row, right, bytes);
+    for (int v = 0; v < vectors; v++)
+        vec_store((vec *)(void *)(right + v * LANES), strip->e[v]);
+    memcpy((ELEMENT *)strip->job->left_e + strip->first_row, right, bytes);
+}
+
+/* The number of vectors is a constant in each of these, so that they stay in registers. */
+INLINE void FN(walk_any_strip)(FN(strip) * strip, int vectors, const wave_kind kind,
+                               int32_t *live_end)
+{
+    switch (vectors) {
+    case 1:
+        FN(walk_strip)(strip, 1, kind, live_end);
+        break;
+    case 2:
+        FN(walk_strip)(strip, 2, kind, live_end);
+        break;
+    case 3:
+        FN(walk_strip)(strip, 3, kind, live_end);
+        break;
+    default:
+        FN(walk_strip)(strip, 4, kind, live_end);
+        break;
+    }
+}
+
+/* Rows of the next strip. Strips of about equal height, since one of a single vector waits for its
+ * own results; but directions lie as wave.h says. */
+INLINE int32_t FN(strip_height)(int32_t rows, const wave_kind kind)
+{
+    if (kind == WAVE_DIRECTIONS || rows <= STRIP_ROWS)
+        return rows < STRIP_ROWS ? rows : STRIP_ROWS;
+    int32_t vectors = (rows + LANES - 1) / LANES;
+    int32_t strips = (vectors + VEC_STRIP - 1) / VEC_STRIP;
+    return (vectors + strips - 1) / strips * LANES;
+}
+
+INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
+{
+    FN(strip)
+    strip = {
+        .peak = OP(set1)(ELEMENT_MIN),
+        .scores = job->scratch,
+        .job = job,
+        .row_h = job->row_h,
+        .row_f = job->row_f,
+        .column_count = job->column_count,
+        .directions = kind == WAVE_DIRECTIONS ? job->directions : NULL,
+    };
+    int32_t live_end = 0;
+    job->found_row = job->found_column = 0;
+    while (strip.first_row < job->row_count && strip.column_count > 0) {
+        strip.row_count = FN(strip_height)(job->row_count - strip.first_row, kind);
+        const int vectors = (strip.row_count + LANES - 1) / LANES;
+        FN(begin_strip)(&strip, vectors);
+        FN(walk_any_strip)(&strip, vectors, kind, &live_end);
+        if (kind == WAVE_FIND) {
+            if (job->found_column > 0)
+                strip.column_count = job->found_column - 1;
+            if (job->live > ELEMENT_MIN && live_end == 0)
+                break;
+        } else {
+            FN(end_strip)(&strip, vectors);
+            if (WIDTH == 16 && OP(any)(OP(gt)(strip.peak, OP(set1)(ELEMENT_MAX - 1))))
+                break; /* Saturated: the caller goes wider. */
+        }
+        if (kind == WAVE_DIRECTIONS)
+            strip.directions += ((int64_t)strip.column_count + STRIP_ROWS - 1) * STRIP_ROWS;
+        strip.first_row += strip.row_count;
+    }
+    _Alignas(64) ELEMENT peaks[LANES];
+    vec_store((vec *)(void *)peaks, strip.peak);
+    job->peak = peaks[0];
+    for (int lane = 1; lane < LANES; lane++)
+        job->peak = peaks[lane] > job->peak ? peaks[lane] : job->peak;
+}
+
+static void FN(wave_score)(tal_wave_job *job)
+{
+    FN(run)(job, WAVE_SCORE);
+}
+
+static void FN(wave_find)(tal_wave_job *job)
+{
+    FN(run)(job, WAVE_FIND);
+}
+
+static void FN(wave_directions)(tal_wave_job *job)
+{
+    FN(run)(job, WAVE_DIRECTIONS);
+}
+
+#undef WAVE_PASTE3
+#undef WAVE_PASTE
+#undef OP
+#undef FN
+#undef ELEMENT
+#undef ELEMENT_MIN
+#undef ELEMENT_MAX
+#undef LANES
+#undef STRIP_ROWS
+#undef DEAD
+#undef INLINE

@@ -1,0 +1,148 @@
+/* talaria bench: studies of the program's own speed. */
+#include "app/bench.h"
+
+#include "par/team.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const tal_option options[] = {
+    {.name = "csv",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help = "write the numbers as comma-separated values too (bench/plot_scaling.py draws them)"},
+    {.name = "max-threads",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .min = 1,
+     .max = TAL_TEAM_SIZE_MAX,
+     .help = "most threads; twice the CPUs when not given"},
+    {.name = "repeats",
+     .kind = TAL_VALUE_INT,
+     .value_name = "R",
+     .default_text = "3",
+     .min = 1,
+     .max = TAL_BENCH_REPEATS_MAX,
+     .help = "measurements of each thread count, in turn; the median counts"},
+    {.name = "references",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "2000",
+     .min = 1,
+     .max = 1e7,
+     .help = "scaling: proteins to search, of mean length 300"},
+    {.name = "query-count",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "200",
+     .min = 1,
+     .max = 1e5,
+     .help = "scaling: proteins to search for; in the weak study, for each thread"},
+    {.name = "long",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "WHERE",
+     .default_text = "none",
+     .choices = "none|query|reference",
+     .help = "scaling: one protein of 35,000 residues among the others, for uneven work"},
+    {.name = "operations",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "200000",
+     .min = 1,
+     .max = 1e9,
+     .help = "contention: operations of each thread"},
+    {0},
+};
+
+int tal_bench_steps(int limit, int *out_counts)
+{
+    int count = 0;
+    for (int threads = 1; threads < limit; threads *= 2)
+        out_counts[count++] = threads;
+    out_counts[count++] = limit;
+    return count;
+}
+
+static int compare_values(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double tal_bench_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof(*values), compare_values);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+static tal_status write_csv(const char *path, const tal_buffer *csv)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return tal_fail(TAL_ERR_OUTPUT, "cannot make '%s': %s", path, strerror(errno));
+    bool is_written = fwrite(csv->data, 1, csv->bytes, file) == csv->bytes;
+    if (fclose(file) != 0 || !is_written)
+        return tal_fail(TAL_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
+    return TAL_OK;
+}
+
+static tal_status run_study(const tal_run *run, tal_buffer *table)
+{
+    tal_buffer csv = {0};
+    const char *study = tal_run_argument(run, 0);
+    tal_status status;
+    if (tal_comm_size(tal_run_comm(run)) > 1)
+        status = tal_fail(TAL_ERR_USAGE, "bench measures the threads of one rank; start it alone");
+    else if (strcmp(study, "scaling") == 0)
+        status = tal_bench_scaling(run, table, &csv);
+    else if (strcmp(study, "contention") == 0)
+        status = tal_bench_contention(run, table, &csv);
+    else
+        status = tal_fail(TAL_ERR_USAGE, "unknown study '%.80s'; bench has scaling and contention",
+                          study);
+    if (status == TAL_OK && tal_run_text(run, "csv") != NULL)
+        status = write_csv(tal_run_text(run, "csv"), &csv);
+    tal_buffer_deinit(&csv);
+    return status;
+}
+
+static tal_status run_bench(tal_run *run)
+{
+    tal_buffer table = {0};
+    tal_status status = tal_comm_agree(tal_run_comm(run), run_study(run, &table));
+    if (status == TAL_OK)
+        (void)fwrite(table.data, 1, table.bytes, stdout); /* main checks when it flushes. */
+    tal_buffer_deinit(&table);
+    return status;
+}
+
+const tal_command tal_command_bench = {
+    .name = "bench",
+    .arguments = "STUDY",
+    .argument_min = 1,
+    .argument_max = 1,
+    .summary = "measure how the program scales with threads, and what sharing costs",
+    .description =
+        "'bench scaling' searches simulated proteins in memory, by the same code as 'search', with "
+        "1, 2, 4, ... threads, to the number of CPUs and beyond: with the same queries (strong) "
+        "and with queries in proportion to the threads (weak). Efficiency compares with one thread "
+        "in the same round; with more threads than CPUs it counts CPUs. 'idle' is the share of the "
+        "workers' time in which they found no work, 'CPU s' what all threads used: both say more "
+        "than "
+        "seconds do on a machine that others use too.\n"
+        "\n"
+        "'bench contention' gives nanoseconds per operation of one thread while all do the same: "
+        "one shared counter, counters side by side, padded counters, empty items of work, and the "
+        "work-stealing deque with all others stealing.\n"
+        "\n"
+        "The configuration counts as it does for a search, so that policies can be compared. "
+        "Medians need a quiet machine.",
+    .examples = "talaria bench scaling\n"
+                "talaria bench scaling --long query --max-threads 2 --config static.toml\n"
+                "talaria bench contention --csv contention.csv",
+    .options = options,
+    .run = run_bench,
+};

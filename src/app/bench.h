@@ -1,0 +1,21 @@
+/* What the studies of `talaria bench` share. */
+#ifndef TAL_APP_BENCH_H
+#define TAL_APP_BENCH_H
+
+#include "app/command.h"
+#include "base/buffer.h"
+
+enum { TAL_BENCH_REPEATS_MAX = 99, TAL_BENCH_STEPS_MAX = 16 };
+
+/* Thread counts 1, 2, 4, ... up to `limit`, and `limit` itself. Returns how many; out_counts has
+ * room for TAL_BENCH_STEPS_MAX. Pure. */
+int tal_bench_steps(int limit, int *out_counts);
+
+/* The middle of `count` >= 1 values, which are sorted; of an even count the mean of two. */
+double tal_bench_median(double *values, int count);
+
+/* Measure, and append a table for people and lines of CSV (with a header line). One rank. */
+tal_status tal_bench_scaling(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+tal_status tal_bench_contention(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
+#endif

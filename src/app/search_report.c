@@ -1,0 +1,106 @@
+/* What a search stores and prints about itself; see search_run.h. */
+#include "app/search_run.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static tal_result_attribute text_attribute(const char *name, const char *text)
+{
+    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_TEXT, .text = text};
+}
+
+static tal_result_attribute u64_attribute(const char *name, uint64_t value)
+{
+    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_U64, .u64 = value};
+}
+
+static tal_result_attribute f64_attribute(const char *name, double value)
+{
+    return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_F64, .f64 = value};
+}
+
+size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribute *list)
+{
+    static const char *const modes[TAL_MODE_COUNT] = {"local", "global", "semiglobal"};
+    const tal_search_params *params = &self->params;
+    const char *strands = params->has_plus ? (params->has_minus ? "both" : "plus") : "minus";
+    const tal_result_attribute all[] = {
+        text_attribute("program", "talaria " TAL_VERSION),
+        text_attribute("command_line", tal_run_command_line(self->run)),
+        text_attribute("alphabet", tal_alphabet_name(self->reference_info.alphabet)),
+        text_attribute("mode", params->is_filtered ? "filtered" : "exact"),
+        f64_attribute("filter_share",
+                      params->is_filtered && params->filter_cut < 0 ? params->filter_share : NAN),
+        f64_attribute("filter_cut", params->is_filtered && params->filter_cut >= 0
+                                        ? (double)params->filter_cut
+                                        : NAN),
+        text_attribute("align", modes[params->mode]),
+        text_attribute("strand", strands),
+        text_attribute("matrix", params->matrix->name),
+        f64_attribute("gap_open", params->gaps.open),
+        f64_attribute("gap_extend", params->gaps.extend),
+        f64_attribute("evalue_max", params->evalue),
+        f64_attribute("score_min",
+                      params->score_min == INT32_MIN ? -INFINITY : (double)params->score_min),
+        u64_attribute("max_hits", params->hit_limit),
+        f64_attribute("lambda", params->stats.is_known ? params->stats.lambda : NAN),
+        f64_attribute("k", params->stats.is_known ? params->stats.k : NAN),
+        f64_attribute("h", params->stats.is_known ? params->stats.h : NAN),
+    };
+    memcpy(list, all, sizeof(all));
+    return sizeof(all) / sizeof(all[0]);
+}
+
+size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts,
+                              uint64_t run_cells, double seconds, tal_result_attribute *list)
+{
+    const tal_set_info *queries = tal_stream_info(self->stream);
+    double score_seconds = tal_search_times_get(self->search).score;
+    const tal_result_attribute all[] = {
+        u64_attribute("queries", queries->sequence_count),
+        u64_attribute("query_residues", queries->residue_count),
+        u64_attribute("references", self->reference_info.sequence_count),
+        u64_attribute("reference_residues", self->reference_info.residue_count),
+        u64_attribute("pairs", counts[TAL_COUNT_PAIRS]),
+        u64_attribute("cells", counts[TAL_COUNT_CELLS]),
+        u64_attribute("device_cells", counts[TAL_COUNT_DEVICE_CELLS]),
+        u64_attribute("scored_pairs", counts[TAL_COUNT_SCORED_PAIRS]),
+        u64_attribute("scored_cells", counts[TAL_COUNT_SCORED_CELLS]),
+        u64_attribute("hits", counts[TAL_COUNT_HITS]),
+        u64_attribute("aligned_columns", counts[TAL_COUNT_ALIGNED_COLUMNS]),
+        u64_attribute("rescues_16_bit", counts[TAL_COUNT_RESCUE_16]),
+        u64_attribute("rescues_32_bit", counts[TAL_COUNT_RESCUE_32]),
+        u64_attribute("rank_count", (uint64_t)tal_comm_size(self->comm)),
+        u64_attribute("threads_per_rank", (uint64_t)tal_team_size(self->team)),
+        text_attribute("isa", tal_isa_name(self->params.isa)),
+        f64_attribute("seconds", seconds),
+        f64_attribute("score_gcups",
+                      score_seconds > 0 ? (double)run_cells / score_seconds * 1e-9 : 0),
+    };
+    memcpy(list, all, sizeof(all));
+    return sizeof(all) / sizeof(all[0]);
+}
+
+size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attribute *list)
+{
+    struct rusage usage;
+    double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
+    tal_search_times times = tal_search_times_get(self->search);
+    const tal_result_attribute all[] = {
+        f64_attribute("references", tal_seqset_count(self->references)),
+        f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
+        f64_attribute("load_seconds", self->load_seconds),
+        f64_attribute("score_seconds", times.score),
+        f64_attribute("wait_seconds", times.wait),
+        f64_attribute("trace_seconds", times.trace),
+        f64_attribute("exchange_seconds", times.exchange),
+        f64_attribute("write_seconds", self->write_seconds),
+        f64_attribute("peak_bytes", peak_bytes),
+    };
+    size_t count = sizeof(all) / sizeof(all[0]);
+    _Static_assert(sizeof(all) / sizeof(all[0]) + TAL_DIAGNOSIS_NUMBERS_MAX <= ATTRIBUTE_LIMIT,
+                   "room for all numbers");
+    memcpy(list, all, sizeof(all));
+    return count + tal_diagnosis_list(&self->diagnosis, list + count);
+}

@@ -1,0 +1,45 @@
+/* Being asked to stop; see stop.h. */
+#include "base/stop.h"
+
+#include "base/clock.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+/* Written by the signal handler and the main thread, read by all. */
+static struct {
+    _Atomic int signal;
+    _Atomic uint64_t deadline_ns;
+} request;
+
+static void remember(int signal)
+{
+    atomic_store_explicit(&request.signal, signal, memory_order_relaxed);
+}
+
+void tal_stop_install(void)
+{
+    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&action.sa_mask);      /* Cannot fail. */
+    (void)sigaction(SIGTERM, &action, NULL); /* Cannot fail: both signals can be caught. */
+    (void)sigaction(SIGUSR1, &action, NULL);
+}
+
+void tal_stop_set_deadline(uint64_t deadline_ns)
+{
+    atomic_store_explicit(&request.deadline_ns, deadline_ns, memory_order_relaxed);
+}
+
+tal_status tal_stop_check(void)
+{
+    int signal = atomic_load_explicit(&request.signal, memory_order_relaxed);
+    if (signal != 0)
+        return tal_fail(TAL_ERR_INCOMPLETE,
+                        "stopped by %s; what was finished is kept: the same command goes on",
+                        signal == SIGTERM ? "SIGTERM" : "SIGUSR1");
+    uint64_t deadline_ns = atomic_load_explicit(&request.deadline_ns, memory_order_relaxed);
+    if (deadline_ns != 0 && tal_clock_ns() >= deadline_ns)
+        return tal_fail(TAL_ERR_INCOMPLETE, "stopped because the time is up; what was finished is "
+                                            "kept: the same command goes on");
+    return TAL_OK;
+}

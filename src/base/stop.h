@@ -1,0 +1,22 @@
+/* Being asked to stop: by a signal or because the time is up.
+ *
+ * Long work looks now and then and gives up with TAL_ERR_INCOMPLETE; what was finished before is
+ * kept, so that the same command goes on from there.
+ */
+#ifndef TAL_BASE_STOP_H
+#define TAL_BASE_STOP_H
+
+#include "base/status.h"
+#include "base/types.h"
+
+/* From now on SIGTERM and SIGUSR1 ask to stop instead of ending the process. */
+void tal_stop_install(void);
+
+/* Ask to stop when tal_clock_ns() reaches `deadline_ns`; 0: never. */
+void tal_stop_set_deadline(uint64_t deadline_ns);
+
+/* TAL_ERR_INCOMPLETE with the reason once a signal came or the time is up, else TAL_OK.
+ * Threads: any. Cost: tens of nanoseconds. */
+tal_status tal_stop_check(void);
+
+#endif

@@ -1,0 +1,60 @@
+/* A job: work in blocks that survives being killed at any instant.
+ *
+ * A job lives in the folder "<output>.job" beside its output: a journal and segment files. The hits
+ * of a finished block are written to a segment and flushed, then the journal names the block; so a
+ * block is either finished, with checksums, or done again. The same command, with any number of
+ * ranks, goes on after the last finished block. A job locks its journal: two at once are refused.
+ */
+#ifndef TAL_DIST_JOB_H
+#define TAL_DIST_JOB_H
+
+#include "comm/comm.h"
+#include "search/hit.h"
+#include "seq/seqset.h"
+
+typedef struct tal_job tal_job;
+
+/* Create or find the folder and lock it. TAL_ERR_OUTPUT when it cannot be or is in use.
+ * Collective; agreed status. Release with tal_job_close. */
+tal_status tal_job_open(tal_comm *comm, const char *output_path, tal_job **out_job);
+
+/* The folder; files of the caller in it vanish with the job. */
+const char *tal_job_folder(const tal_job *job);
+
+/* Say what the job computes: lines "name value". A job that was begun with others is refused with
+ * the first difference (TAL_ERR_OUTPUT), or begun anew when is_forced. Then checks all segments:
+ * blocks whose bytes are not as the journal says are forgotten. Collective; agreed status. */
+tal_status tal_job_begin(tal_job *job, const char *parameters, tal_alphabet alphabet,
+                         bool is_forced);
+
+/* Blocks found finished by tal_job_begin. */
+uint64_t tal_job_resumed_count(const tal_job *job);
+
+/* Is this block finished? Its queries must be those it was finished with, else TAL_ERR_DATA.
+ * Collective; agreed status. */
+tal_status tal_job_find(tal_job *job, uint64_t block, const tal_seqset *queries,
+                        bool *out_is_finished);
+
+/* Keep the hits of a block, as tal_search_block gives them, and what this rank counted in it. After
+ * this the block survives. Collective; agreed status. */
+tal_status tal_job_keep(tal_job *job, uint64_t block, const tal_seqset *queries,
+                        const tal_block_hits *hits, const uint64_t *counters, size_t counter_count);
+
+/* Sums over all finished blocks and ranks. Not collective, the same on every rank. */
+void tal_job_counts(const tal_job *job, uint64_t *out_counters, size_t counter_count);
+
+/* Read a finished block back: the queries whole on every rank, and on each a contiguous run of
+ * their hits, rising with rank. Views, until the next call. Collective; agreed status. */
+tal_status tal_job_read(tal_job *job, uint64_t block, const tal_seqset **out_queries,
+                        tal_block_hits *out_hits);
+
+/* is_hit[lid] = true for every reference of this rank that any finished block names. Collective;
+ * agreed status. */
+tal_status tal_job_mark_hits(tal_job *job, const tal_seqset *references, uint64_t sequence_count,
+                             bool *is_hit);
+
+/* Release; the folder is removed when is_done or when no block is finished. Accepts NULL.
+ * Collective. */
+void tal_job_close(tal_job *job, bool is_done);
+
+#endif

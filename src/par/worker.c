@@ -1,0 +1,237 @@
+/* What one worker does while a loop runs; see worker.h. */
+#include "par/worker.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/relax.h"
+#include "par/steal.h"
+
+#include <sched.h>
+
+enum {
+    GRANT_ITEMS = 4,       /* taken from a source at once; near the end one */
+    RELAXES_MAX = 64,      /* between two looks of a spinning worker */
+    LOOKS_BEFORE_PARK = 8, /* sleeping costs more than looking again */
+};
+_Static_assert((int)GRANT_ITEMS <= (int)TAL_DEQUE_CAPACITY, "a grant must fit");
+
+tal_status tal_job_init(tal_job *job)
+{
+    if (pthread_mutex_init(&job->lock, NULL) != 0)
+        return tal_fail(TAL_ERR_INTERNAL, "cannot make the lock of a team of threads");
+    if (pthread_cond_init(&job->awake, NULL) != 0) {
+        (void)pthread_mutex_destroy(&job->lock); /* Nobody holds it. */
+        return tal_fail(TAL_ERR_INTERNAL, "cannot make the lock of a team of threads");
+    }
+    return TAL_OK;
+}
+
+void tal_job_deinit(tal_job *job)
+{
+    (void)pthread_cond_destroy(&job->awake); /* Nobody waits. */
+    (void)pthread_mutex_destroy(&job->lock);
+}
+
+/* Tell sleepers that something has changed. */
+static void wake_others(tal_job *job)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* Pairs with the one in park. */
+    if (atomic_load_explicit(&job->sleeper_count, memory_order_relaxed) == 0)
+        return;
+    (void)pthread_mutex_lock(&job->lock); /* Fails on misuse only, as the calls below. */
+    job->wakes++;
+    (void)pthread_cond_broadcast(&job->awake);
+    (void)pthread_mutex_unlock(&job->lock);
+}
+
+static void end_loop(tal_job *job)
+{
+    atomic_store_explicit(&job->is_over, true, memory_order_release);
+    wake_others(job);
+}
+
+static bool is_over(tal_job *job)
+{
+    return atomic_load_explicit(&job->is_over, memory_order_acquire);
+}
+
+/* Whether every unit is done. */
+static bool is_all_done(tal_job *job)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* Of two last ones, one sees the other's count. */
+    uint64_t done = 0;
+    for (int i = 0; i < job->worker_count; i++)
+        done += atomic_load_explicit(&job->workers[i].done, memory_order_acquire);
+    return done == job->schedule.params.unit_count;
+}
+
+/* The next item of the worker's own deque, refilled from its source. */
+static bool take_own(tal_job *job, int self, uint64_t *out_word)
+{
+    tal_worker *own = &job->workers[self];
+    if (tal_deque_pop(&own->deque, out_word))
+        return true;
+    tal_range ranges[GRANT_ITEMS];
+    size_t count = tal_schedule_take(&job->schedule, self, own->chunk, GRANT_ITEMS, ranges);
+    if (count == 0)
+        return false;
+    for (size_t i = count - 1; i > 0; i--) { /* The lowest is popped first. */
+        bool is_pushed = tal_deque_push(&own->deque, tal_range_encode(ranges[i]));
+        TAL_ASSERT(is_pushed);
+    }
+    *out_word = tal_range_encode(ranges[0]);
+    if (count > 1)
+        wake_others(job);
+    return true;
+}
+
+/* The first item of a successful steal from the nearest that has something. */
+static bool take_others(tal_job *job, int self, uint64_t *out_word)
+{
+    tal_worker *own = &job->workers[self];
+    for (int i = 0; i + 1 < job->worker_count; i++) {
+        int victim = own->victims[i];
+        size_t count = tal_steal_from(&job->schedule, &job->workers[victim].deque, victim,
+                                      job->steal_share, &own->deque);
+        if (count == 0)
+            continue;
+        own->slice = job->schedule.params.chunk_min; /* Their work may cost more. */
+        own->stats.steals++;
+        own->stats.stolen_items += count;
+        if (count > 1)
+            wake_others(job);
+        if (tal_deque_pop(&own->deque, out_word))
+            return true; /* Else others were faster: look on. */
+    }
+    return false;
+}
+
+/* Whether a look would find something now; never wrong for long. */
+static bool is_work_visible(tal_job *job, int self)
+{
+    tal_schedule *schedule = &job->schedule;
+    bool is_static = schedule->params.balance == TAL_BALANCE_STATIC;
+    if (!is_static &&
+        atomic_load_explicit(&schedule->next, memory_order_relaxed) < schedule->params.unit_count)
+        return true;
+    for (int i = 0; i < job->worker_count; i++) {
+        if (i != self && !job->has_stealing)
+            continue;
+        if (tal_deque_count(&job->workers[i].deque) > 0 ||
+            (is_static && tal_schedule_deal_left(schedule, i) > 0))
+            return true;
+    }
+    return false;
+}
+
+/* Sleep until something changes. */
+static void park(tal_job *job, int self)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    uint64_t seen = job->wakes;
+    (void)pthread_mutex_unlock(&job->lock);
+    atomic_fetch_add_explicit(&job->sleeper_count, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* Pairs with the one in wake_others. */
+    if (!is_over(job) && !is_work_visible(job, self) && !is_all_done(job)) {
+        job->workers[self].stats.parks++;
+        (void)pthread_mutex_lock(&job->lock);
+        while (job->wakes == seen)
+            (void)pthread_cond_wait(&job->awake, &job->lock);
+        (void)pthread_mutex_unlock(&job->lock);
+    }
+    atomic_fetch_sub_explicit(&job->sleeper_count, 1, memory_order_relaxed);
+}
+
+/* The worker has looked `look_count` times in vain. */
+static void idle(tal_job *job, int self, unsigned look_count)
+{
+    tal_worker_stats *stats = &job->workers[self].stats;
+    if (job->idle == TAL_IDLE_PARK && look_count >= LOOKS_BEFORE_PARK) {
+        park(job, self);
+    } else if (job->idle == TAL_IDLE_YIELD) {
+        stats->yields++;
+        (void)sched_yield(); /* Cannot fail on Linux. */
+    } else {
+        stats->spins++;
+        unsigned relaxes = look_count < 6 ? 1u << look_count : RELAXES_MAX;
+        for (unsigned i = 0; i < relaxes; i++)
+            tal_relax();
+    }
+}
+
+/* Of an adaptive item that is longer than the worker has measured to be right, the rest goes back
+ * where others can steal it: an item that costs more than others before it holds nobody up. */
+static tal_range cut_item(tal_job *job, int self, uint64_t word)
+{
+    tal_worker *own = &job->workers[self];
+    tal_range range = tal_range_decode(word);
+    if (!job->schedule.params.is_adaptive || range.end - range.begin <= own->slice)
+        return range;
+    tal_range rest = {range.begin + own->slice, range.end};
+    if (!tal_deque_push(&own->deque, tal_range_encode(rest)))
+        return range; /* No room: then there is enough to steal. */
+    wake_others(job);
+    return (tal_range){range.begin, rest.begin};
+}
+
+/* Run one item that began at `start_ns`; returns when it ended. */
+static uint64_t run_item(tal_job *job, int self, uint64_t word, uint64_t start_ns)
+{
+    tal_worker *own = &job->workers[self];
+    tal_range range = cut_item(job, self, word);
+    uint64_t units = range.end - range.begin;
+    tal_status status = job->function(job->context, self, (size_t)range.begin, (size_t)range.end);
+    if (status != TAL_OK) {
+        int expected = TAL_OK;
+        (void)atomic_compare_exchange_strong(&job->failure, &expected, (int)status);
+        end_loop(job);
+        return start_ns;
+    }
+    own->stats.items++;
+    own->stats.units += units;
+    uint64_t done = atomic_load_explicit(&own->done, memory_order_relaxed) + units;
+    atomic_store_explicit(&own->done, done, memory_order_release); /* Pairs with is_all_done. */
+    if (!job->schedule.params.is_adaptive)
+        return start_ns;
+    uint64_t now = tal_clock_ns();
+    own->chunk = tal_schedule_adapt(&job->schedule.params, own->chunk, units, now - start_ns);
+    own->slice = tal_schedule_adapt(&job->schedule.params, own->slice, units, now - start_ns);
+    return now;
+}
+
+void tal_worker_work(tal_job *job, int self)
+{
+    tal_worker *own = &job->workers[self];
+    uint64_t begin_ns = tal_clock_ns();
+    uint64_t now = begin_ns;
+    uint64_t idle_ns = 0;
+    uint64_t idle_since = 0; /* 0: busy */
+    unsigned look_count = 0;
+    own->chunk = job->schedule.params.chunk;
+    own->slice = job->schedule.params.chunk_min; /* Nothing is known of the cost yet. */
+    while (!is_over(job)) {
+        uint64_t word;
+        if (take_own(job, self, &word) || (job->has_stealing && take_others(job, self, &word))) {
+            if (idle_since != 0) {
+                now = tal_clock_ns();
+                idle_ns += now - idle_since;
+                idle_since = 0;
+                look_count = 0;
+            }
+            now = run_item(job, self, word, now);
+            continue;
+        }
+        if (idle_since == 0)
+            idle_since = tal_clock_ns();
+        if (is_all_done(job))
+            end_loop(job);
+        else
+            idle(job, self, look_count++);
+    }
+    uint64_t end_ns = tal_clock_ns();
+    if (idle_since != 0)
+        idle_ns += end_ns - idle_since;
+    own->stats.idle_ns += idle_ns;
+    own->stats.busy_ns += end_ns - begin_ns - idle_ns;
+    own->stats.chunk_units = own->chunk;
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The job scripts under a real Slurm of two virtual nodes on this machine: a search through sbatch
+# and srun over both nodes gives what a plain run gives, an array, the signal before the time limit,
+# a weak-scaling study.
+# Usage: test_cluster.sh TALARIA SOURCE_FOLDER
+# Exit code 77: skipped (not root, no Slurm, or its daemons cannot start here).
+set -u
+talaria=$(realpath "$1")
+top=$2
+# shellcheck source=tests/slurm/cluster.sh
+. "$top/tests/slurm/cluster.sh"
+# shellcheck source=tools/lib.sh
+. "$top/tools/lib.sh"
+for name in ${!SLURM_*} ${!SBATCH_*} ${!SRUN_*}; do
+    unset "$name"
+done
+unset TALARIA_CONFIG TALARIA_ISA OMP_NUM_THREADS
+use_local_mpi
+export OMPI_MCA_mpi_yield_when_idle=1
+# Ranks of both nodes are on this host: the names of their shared memory would clash.
+export OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo
+export ASAN_OPTIONS=detect_leaks=0 # MPI libraries keep what they once got
+
+obstacle=$(cluster_obstacle)
+if [ -n "$obstacle" ]; then
+    echo "skipped: $obstacle"
+    exit 77
+fi
+work=$(mktemp -d) || exit 1
+chmod 755 "$work" # The daemons look at the rights of the folders above their files.
+trap 'cluster_stop "$work/cluster"; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+mkdir "$work/cluster"
+if ! cluster_start "$work/cluster"; then
+    tail -n 20 "$work/cluster/daemons.out" "$work/cluster/munge/log"
+    echo 'skipped: the daemons of Slurm do not start here'
+    exit 77
+fi
+if ! srun --mpi=list 2>&1 | grep -qw pmix; then
+    echo 'skipped: this Slurm has no PMIx plugin'
+    exit 77
+fi
+
+failures=0
+fail() {
+    echo "FAILED: $1"
+    failures=$((failures + 1))
+}
+# wait_for_line FILE PATTERN COUNT: false when there are not so many within half a minute.
+wait_for_line() {
+    local tries
+    for ((tries = 0; tries < 150; tries++)); do
+        [ "$(grep -c "$2" "$1" 2>/dev/null)" != "$3" ] || return 0
+        sleep 0.2
+    done
+    return 1
+}
+say_step() {
+    echo "$SECONDS s: $1"
+}
+digest() {
+    "$talaria" export "$1" --format m8 -o "$work/m8" --force --quiet && sha256sum <"$work/m8"
+}
+summary() {
+    h5dump -a "/summary/$2" "$1" | sed -n 's/^ *(0): //p'
+}
+# job NAME OPTIONS... SCRIPT: run to its end over both nodes; its output in NAME.out.
+job() {
+    local name=$1
+    shift
+    timeout 60 sbatch --quiet --wait --nodes=2 --cpus-per-task=1 --time=3 \
+        --output="$work/$name.out" "$@" </dev/null
+}
+cd "$work" || exit 1
+export TALARIA=$talaria TABLE=$top/slurm/scaling-table
+
+say_step 'the scripts are taken by sbatch'
+for script in "$top"/slurm/*.sbatch; do
+    sbatch --test-only --cpus-per-task=1 --nodes=2 --time=3 "$script" >test-only.out 2>&1 ||
+        fail "${script##*/} is taken by sbatch"
+done
+
+"$talaria" simulate --sequences 160 --families 16 --mean-length 120 --no-truth --quiet \
+    -o references.fasta
+awk '/^>/ { file = "part" (count++ % 16 == 0 ? 0 : 1) ".fasta" } { print >file }' references.fasta
+export REFERENCES=references.fasta QUERIES='part0.fasta part1.fasta'
+
+say_step 'a search on both nodes, four ranks'
+RESULTS=all job search --ntasks-per-node=2 "$top/slurm/search.sbatch" || fail 'search over two nodes'
+mpirun -q -n 1 "$talaria" search part0.fasta references.fasta --queries part1.fasta -o plain.h5 \
+    --quiet --threads 1 --evalue 1e-5 --max-hits 100
+[ "$(digest all/part0.h5)" = "$(digest plain.h5)" ] || fail 'the result of a plain run'
+[ "$(summary all/part0.h5 rank_count)" = 4 ] || fail 'four ranks'
+scontrol show jobs | grep -qw 'NodeList=n\[1-2\]' || fail 'both nodes'
+rows=$(h5dump -d /ranks/references all/part0.h5 | sed -n 's/^ *(0): //p')
+[ "$(tr ',' '\n' <<<"$rows" | awk '$1 > 0' | wc -l)" -eq 4 ] || fail 'every rank has references'
+
+say_step 'an array: each task a search of its own'
+RESULTS=array job array --array=0-1 --ntasks-per-node=1 "$top/slurm/search.sbatch" || fail 'array'
+mpirun -q -n 1 "$talaria" search part0.fasta references.fasta -o plain.h5 --force --quiet \
+    --threads 1 --evalue 1e-5 --max-hits 100
+[ "$(digest array/part0.h5)" = "$(digest plain.h5)" ] || fail 'the result of a task'
+[ -f array/part1.h5 ] || fail 'a result of each task'
+
+say_step 'requeued, it begins again; signalled before the time limit, it leaves nothing behind'
+OPTIONS='--isa scalar --max-hits 1' RESULTS=late REFERENCES='big.fasta' QUERIES=big.fasta
+export OPTIONS RESULTS REFERENCES QUERIES
+"$talaria" simulate --sequences 20000 --no-truth --quiet -o big.fasta
+late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=3 \
+    --output="$work/late.out" "$top/slurm/search.sbatch")
+wait_for_line late.out '^talaria: references:' 1 # It scores.
+scontrol requeue "$late"
+for ((tries = 0; tries < 60; tries++)); do # A requeued job waits two minutes unless told.
+    scontrol update JobId="$late" StartTime=now 2>/dev/null
+    ! scontrol show job "$late" | grep -q JobState=RUNNING || break
+    sleep 0.5
+done
+wait_for_line late.out '^talaria: references:' 2 || fail 'a requeued job begins again'
+scancel --batch --signal=USR1 "$late"
+for ((tries = 0; tries < 100; tries++)); do
+    [ -n "$(squeue --noheader --jobs="$late" --states=running,completing)" ] || break
+    sleep 0.2
+done
+scontrol show job "$late" | grep -q JobState=FAILED || fail 'a job out of time has failed'
+grep -q 'the time limit came before the end' late.out || fail 'a job out of time says what to do'
+left=$(find late -type f)
+[ -z "$left" ] || fail "a job out of time leaves files behind: $left"
+unset OPTIONS REFERENCES QUERIES
+
+say_step 'a weak-scaling study of 1 and 2 ranks'
+SEQUENCES=50 QUERY_COUNT=5 RESULTS=weak job weak --ntasks-per-node=1 \
+    "$top/slurm/weak-scaling.sbatch" || fail 'weak scaling'
+[ "$(cut -d, -f1 weak/table.csv | tr '\n' ' ')" = 'ranks 1 2 ' ] || fail 'its table'
+cat weak/table.txt
+
+if [ "$failures" -gt 0 ]; then
+    tail -n 40 -- *.out cluster/daemons.out
+    exit 1
+fi
