@@ -14,6 +14,7 @@ pipe's: 2 cells a pair x 64 lanes / operations.
 import argparse
 import collections
 import re
+import shutil
 import subprocess
 import sys
 
@@ -128,6 +129,9 @@ def main():
     parser.add_argument("--units", type=int, default=132)
     parser.add_argument("--ghz", type=float, default=1.755)
     arguments = parser.parse_args()
+    if shutil.which(arguments.cuobjdump) is None:
+        sys.exit("cuda_sass.py: no '%s'; it comes with CUDA, --cuobjdump says where it is" %
+                 arguments.cuobjdump)
     clean = print_usage(arguments.cuobjdump, arguments.fatbin)
     print_loops(arguments.cuobjdump, arguments.fatbin, arguments)
     sys.exit(0 if clean else 1)
