@@ -1,7 +1,7 @@
 """talaria search with a device beside the processors: the same result, whatever the device does.
 
-The backend 'host' stands for a device everywhere; OpenCL cases run where a driver is (PoCL will do)
-and are skipped, visibly, where none is.
+The backend 'host' stands for a device everywhere; OpenCL and CUDA cases run where a driver is (PoCL
+and the emulated CUDA driver will do) and are skipped, visibly, where none is.
 """
 import random
 import re
@@ -32,13 +32,13 @@ def families(seed, count, alphabet, low, high):
     return records
 
 
-def has_opencl():
+def has(backend):
     found = cli.talaria("info")
-    line = re.search(r"^  opencl +(.*)$", found.out, re.M)
+    line = re.search(rf"^  {backend} +(.*)$", found.out, re.M)
     return line is not None and line.group(1).count("units") == 1
 
 
-BACKENDS = ["host", "opencl"] if has_opencl() else ["host"]
+BACKENDS = ["host"] + [backend for backend in ("opencl", "cuda") if has(backend)]
 
 
 class Device(cli.Case):
@@ -226,5 +226,5 @@ class Device(cli.Case):
 
 if __name__ == "__main__":
     if BACKENDS == ["host"]:
-        print("skipped: no OpenCL device; the host backend stands for one")
+        print("skipped: no OpenCL or CUDA device; the host backend stands for one")
     cli.main()

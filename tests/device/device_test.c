@@ -6,7 +6,8 @@
  * the unit tests compare with the scalar one.
  *
  * usage: device-test [--backend cuda|opencl|host|all] [--device N] [--platform N] [--group N]
- *                    [--memory GIB] [--seconds S] [--check] [--bench]
+ *                    [--memory GIB] [--seconds S] [--check] [--bench] [--small]
+ * --small: less to check, for programs that watch this one.
  * Exit: 0 all right, 1 a wrong score or a failing device, 64 usage, 77 no device but the host.
  */
 #include "device/sample.h"
@@ -24,7 +25,7 @@ enum { CODES = 20, EXIT_WRONG = 1, EXIT_BAD_USAGE = 64, EXIT_SKIPPED = 77, BENCH
 
 typedef struct settings {
     tal_device_params params;
-    bool is_all, has_check, has_bench;
+    bool is_all, has_check, has_bench, is_small;
     double seconds; /* of one benchmark line */
 } settings;
 
@@ -186,7 +187,7 @@ static bool check_real(tal_device *device, tal_device *oracle, uint32_t ref_coun
 /* Everything a device must get right; less of it where the device is slow. */
 static bool check(const settings *how, tal_device *device)
 {
-    bool is_small = tal_device_describe(device)->is_cpu;
+    bool is_small = how->is_small || tal_device_describe(device)->is_cpu;
     tal_device_params params = how->params;
     tal_device *oracle;
     params.kind = TAL_DEVICE_HOST;
@@ -308,6 +309,10 @@ static bool parse(int argc, char **argv, settings *how)
             how->has_bench = word[2] == 'b';
             continue;
         }
+        if (strcmp(word, "--small") == 0) {
+            how->is_small = true;
+            continue;
+        }
         const char *value = i + 1 < argc ? argv[++i] : NULL;
         if (value == NULL)
             return false;
@@ -346,7 +351,8 @@ int main(int argc, char **argv)
     };
     if (!parse(argc, argv, &how)) {
         printf("usage: device-test [--backend cuda|opencl|host|all] [--device N] [--platform N] "
-               "[--group N] [--memory GIB] [--seconds S] [--check] [--bench]\n");
+               "[--group N] [--memory GIB] [--seconds S] [--check] [--bench] "
+               "[--small]\n");
         return EXIT_BAD_USAGE;
     }
     tal_device_kind only = how.params.kind;
