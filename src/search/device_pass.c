@@ -5,11 +5,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "device/device.h"
+#include "par/wait.h"
 #include "search/search_internal.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -502,9 +505,13 @@ static tal_status run_claim(tal_device_pass *pass, pass_claim *claim)
     tal_status status = TAL_OK;
     while (status == TAL_OK &&
            (claim->ref_at < claim->ref_end || tal_device_in_flight(pass->device) > 0)) {
-        bool is_stopping = atomic_load_explicit(&pass->is_stopping, memory_order_relaxed);
+        tal_wait_note_progress();
+        if (pass->status == TAL_OK)
+            pass->status = tal_stop_check();
+        bool is_stopping = pass->status != TAL_OK ||
+                           atomic_load_explicit(&pass->is_stopping, memory_order_relaxed);
         if (is_stopping && tal_device_in_flight(pass->device) == 0)
-            return TAL_OK; /* The search has failed elsewhere. */
+            return pass->status; /* The search ends, here or elsewhere. */
         if (!is_stopping && claim->ref_at < claim->ref_end &&
             tal_device_in_flight(pass->device) < slots)
             status = submit(pass, claim);
@@ -578,6 +585,19 @@ static void *drive(void *context)
     return NULL;
 }
 
+static int start_thread(tal_device_pass *pass)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* Signals are for the main thread. */
+    int code = pthread_create(&pass->thread, NULL, drive, pass);
+    if (code == 0)
+        (void)pthread_setname_np(pass->thread, "talaria-device"); /* For people. */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 void tal_device_pass_begin(tal_device_pass *pass)
 {
     if (pass == NULL)
@@ -602,7 +622,7 @@ void tal_device_pass_begin(tal_device_pass *pass)
         return;
     }
     (void)take(pass, pass->run_count - 1, RUN_DEVICE); /* Nobody else is there yet. */
-    pass->is_running = pthread_create(&pass->thread, NULL, drive, pass) == 0;
+    pass->is_running = start_thread(pass) == 0;
     if (!pass->is_running) {
         atomic_store_explicit(&pass->state[pass->run_count - 1], RUN_FREE, memory_order_relaxed);
         tal_log(TAL_LOG_WARN, "device: cannot start its thread; this block goes without it");
@@ -621,8 +641,12 @@ tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out
         return TAL_OK;
     if (has_failed)
         atomic_store_explicit(&pass->is_stopping, true, memory_order_relaxed);
-    if (pass->is_running)
+    if (pass->is_running) {
+        tal_wait_for what = {TAL_WAIT_THREAD, "device", pass};
+        tal_wait_mark mark = tal_wait_begin(&what);
         (void)pthread_join(pass->thread, NULL); /* Cannot fail for a thread that was started. */
+        tal_wait_end(mark);
+    }
     pass->is_running = false;
     if (pass->status != TAL_OK)
         return pass->status;

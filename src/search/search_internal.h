@@ -6,8 +6,8 @@
 #include "align/trace.h"
 #include "base/buffer.h"
 #include "search/candidates.h"
-#include "search/device_pass.h"
 #include "search/codec.h"
+#include "search/device_pass.h"
 #include "search/pending.h"
 #include "search/plan.h"
 #include "search/search.h"
@@ -82,6 +82,7 @@ tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
  * any. */
 tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
                             int32_t score, uint64_t *candidate_count);
+
 /* Score a batch against a query and strand in full and enter the lanes of the mask `lanes` that
  * pass the cuts. */
 tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
