@@ -126,7 +126,7 @@ TAL_LANE int tal_pair_half(uint32_t pair, int half)
 
 #else
 
-#include "lane_emulation.h"
+#include "lane_emulation.hpp"
 
 #endif
 

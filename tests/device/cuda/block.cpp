@@ -1,12 +1,12 @@
-/* Threads of a block as fibers; see block.h.
+/* Threads of a block as fibers; see block.hpp.
  *
  * A fiber runs until it waits for others: at a shuffle for its warp, at a barrier for its warp or
  * block. Then the next one runs. When a whole round of the block brings nobody further, the kernel
  * would hang: the program ends and says where.
  */
-#include "block.h"
+#include "block.hpp"
 
-#include "lane_emulation.h"
+#include "lane_emulation.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -6,7 +6,7 @@
  * EMULATED_CUDA_FAIL_LAUNCH=n makes the nth launch and all calls after it fail, as a lost device
  * does.
  */
-#include "block.h"
+#include "block.hpp"
 
 #include "kernels/cuda/collect.cuh"
 #include "kernels/cuda/score.cuh"

@@ -4,8 +4,8 @@
  * lanes of the warp have come to the same one; a lane that does not come, or comes to another, ends
  * the program with a message: on a device it would hang or read nonsense.
  */
-#ifndef LANE_EMULATION_H
-#define LANE_EMULATION_H
+#ifndef LANE_EMULATION_HPP
+#define LANE_EMULATION_HPP
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
-/* Runs the blocks of an emulated launch; see lane_emulation.h. */
-#ifndef BLOCK_H
-#define BLOCK_H
+/* Runs the blocks of an emulated launch; see lane_emulation.hpp. */
+#ifndef BLOCK_HPP
+#define BLOCK_HPP
 
 #include <cstddef>
 #include <functional>
