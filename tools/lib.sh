@@ -82,6 +82,15 @@ have_parallel_hdf5() {
         ${CC:-gcc} $flags -E -x c - >/dev/null 2>&1
 }
 
+# A driver for OpenCL, of a GPU or for tests.
+have_opencl_driver() {
+    local file
+    for file in "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/*.icd; do
+        [ -e "$file" ] && return
+    done
+    return 1
+}
+
 have_recent_meson() {
     local version
     version=$(meson --version 2>/dev/null) || return 1

@@ -1,6 +1,7 @@
 /* talaria info: the machine as Talaria sees it, and the configuration it would run with. */
 #include "app/build_info.h"
 #include "app/command.h"
+#include "app/gpu.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/buffer.h"
@@ -208,6 +209,8 @@ static tal_status append_report(tal_buffer *text, const tal_run *run, const char
         status = append_isa(text, tal_run_isa(run));
     if (status == TAL_OK)
         status = append_libraries(text);
+    if (status == TAL_OK)
+        status = tal_gpu_append_report(run, text);
     if (status == TAL_OK)
         status = append_ranks(text, rank_lines, tal_comm_size(tal_run_comm(run)));
     if (status == TAL_OK)

@@ -2,6 +2,7 @@
 #include "app/search_run.h"
 
 #include "app/dry_run.h"
+#include "app/gpu.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -487,6 +488,19 @@ static tal_status set_up(tal_search_run *self)
     return tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
 }
 
+/* The device that computes beside the team, if there is one. */
+static tal_status open_device(tal_search_run *self)
+{
+    const tal_conf *conf = tal_run_conf(self->run);
+    bool is_protein = self->reference_info.alphabet == TAL_PROTEIN;
+    int code_count = is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+    self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
+    tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
+                                     code_count, &self->device);
+    self->params.device = self->device;
+    return status;
+}
+
 static tal_status begin_search(tal_search_run *self)
 {
     const char *output = tal_run_text(self->run, "output");
@@ -498,6 +512,9 @@ static tal_status begin_search(tal_search_run *self)
     status = load_references(self);
     if (status == TAL_OK)
         status = begin_job(self);
+    if (status != TAL_OK)
+        return status;
+    status = tal_comm_agree(self->comm, open_device(self));
     if (status != TAL_OK)
         return status;
     tal_progress_init(&self->progress,
@@ -555,6 +572,7 @@ static tal_status run_search(tal_run *run)
         status = tal_run_flag(run, "dry-run") ? plan_only(&self) : search_all(&self);
     tal_job_close(self.job, status == TAL_OK);
     tal_search_destroy(self.search);
+    tal_device_close(self.device);
     tal_seqset_destroy(self.references);
     tal_set_info_deinit(&self.reference_info);
     tal_stream_close(self.stream);

@@ -64,6 +64,7 @@ size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts
         u64_attribute("reference_residues", self->reference_info.residue_count),
         u64_attribute("pairs", counts[TAL_COUNT_PAIRS]),
         u64_attribute("cells", counts[TAL_COUNT_CELLS]),
+        u64_attribute("device_cells", counts[TAL_COUNT_DEVICE_CELLS]),
         u64_attribute("scored_pairs", counts[TAL_COUNT_SCORED_PAIRS]),
         u64_attribute("scored_cells", counts[TAL_COUNT_SCORED_CELLS]),
         u64_attribute("hits", counts[TAL_COUNT_HITS]),

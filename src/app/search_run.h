@@ -34,6 +34,7 @@ typedef struct tal_search_run {
     tal_set_info reference_info;
     tal_matrix matrix;
     tal_search_params params;
+    tal_device *device; /* NULL: none */
     tal_search *search;
     tal_progress progress;
     tal_diagnosis diagnosis;

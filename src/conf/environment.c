@@ -15,6 +15,9 @@ static const struct {
     [TAL_VARIABLE_OMP_NUM_THREADS] = {"OMP_NUM_THREADS",
                                       "likewise, when SLURM_CPUS_PER_TASK is not set; of a list "
                                       "the first number counts"},
+    [TAL_VARIABLE_DEVICE_FAIL] = {"TALARIA_DEVICE_FAIL",
+                                  "for tests: the batch of this number, from 1, that is given to a "
+                                  "device finds the device lost"},
     [TAL_VARIABLE_SLURM_JOB_END_TIME] = {"SLURM_JOB_END_TIME",
                                          "search stops two minutes before this time (seconds "
                                          "since 1970), unless --max-time is given"},

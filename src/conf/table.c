@@ -48,9 +48,14 @@ static const tal_conf_row rows[] = {
              "share of another worker's queue that one steal may take"),
 
     KEY_BOOL("parallel.gpu.use_gpu", "false", "compute on a GPU as well"),
-    KEY_INT("parallel.gpu.gpu_device", "0", 0, 255, "which GPU of the node"),
-    KEY_REAL("parallel.gpu.gpu_memory_gb", "8", 0.0625, 4096, "memory budget on the GPU in GiB"),
-    KEY_INT("parallel.gpu.batch_size", "1024", 1, 1e7, "sequences of one GPU batch"),
+    KEY_CHOICE("parallel.gpu.gpu_backend", "auto", "auto|cuda|opencl|host",
+               "how the GPU is reached; auto: CUDA, else OpenCL; host: the processor's own kernels "
+               "in the place of a GPU, for tests"),
+    KEY_INT("parallel.gpu.gpu_device", "0", 0, 255,
+            "which GPU of the node; its ranks take this one and those after it in turn"),
+    KEY_REAL("parallel.gpu.gpu_memory_gb", "8", 0.0625, 4096,
+             "memory budget of each rank on its GPU in GiB"),
+    KEY_INT("parallel.gpu.batch_size", "1024", 1, 1e7, "references of one GPU batch, at most"),
     KEY_INT("parallel.gpu.cuda_threads_per_block", "256", 32, 1024, "threads of a CUDA block"),
     KEY_INT("parallel.gpu.cuda_shared_memory_kb", "48", 1, 1024,
             "shared memory of a CUDA block in KiB"),

@@ -27,16 +27,55 @@ typedef struct score_pass {
     uint64_t progress_ns; /* when worker 0 last reported */
 } score_pass;
 
+tal_lid tal_search_pair_count(const tal_search *search)
+{
+    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
+    if (search->params.is_filtered)
+        return 0;
+    return tal_plan_pair_count(search->references, search->order, search->order_count,
+                               tal_ladder_rates_of(&search->ladder));
+}
+
+tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
+{
+    return (tal_search_space){
+        .query_len = tal_seqset_len(search->queries, query),
+        .residue_count = search->params.residue_count,
+        .sequence_count = search->params.sequence_count,
+    };
+}
+
+tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
+                            int32_t score, uint64_t *candidate_count)
+{
+    const tal_search_params *params = &search->params;
+    if (score < params->score_min || score < tal_candidates_floor(search->candidates, query) ||
+        (params->mode == TAL_LOCAL && score <= 0))
+        return TAL_OK;
+    if (params->evalue < INFINITY) {
+        tal_search_space space = tal_search_space_of(search, query);
+        int32_t len = tal_seqset_len(search->references, lid);
+        if (score < tal_stats_score_cut(&params->stats, &space, params->evalue, len, score))
+            return TAL_OK;
+    }
+    tal_candidate candidate = {
+        .gid = tal_seqset_gid(search->references, lid),
+        .lid = lid,
+        .score = score,
+        .is_reverse = (uint32_t)strand,
+    };
+    tal_status status = tal_candidates_add(search->candidates, query, &candidate);
+    if (status == TAL_OK)
+        ++*candidate_count;
+    return status;
+}
+
 /* Enter those of `lanes` that pass the cuts. */
 static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
                           uint64_t lanes, const int32_t *scores, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
-    tal_search_space space = {
-        .query_len = tal_seqset_len(search->queries, query),
-        .residue_count = params->residue_count,
-        .sequence_count = params->sequence_count,
-    };
+    tal_search_space space = tal_search_space_of(search, query);
     int32_t cut = params->score_min;
     int32_t cut_len = -1;
     for (int lane = 0; lane < batch->lane_count; lane++) {
@@ -126,6 +165,7 @@ static void report(score_pass *pass, int worker, uint64_t cells)
     if (now - pass->progress_ns < PROGRESS_NS)
         return;
     pass->progress_ns = now;
+    done += tal_device_pass_cells(pass->search->device_pass);
     params->progress(params->progress_context, (double)done / (double)pass->cells_total);
 }
 
@@ -149,6 +189,8 @@ static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
 {
     tal_search *search = pass->search;
     tal_search_worker *own = &search->workers[worker];
+    if (!tal_device_pass_is_host(search->device_pass, item->first))
+        return TAL_OK;
     tal_lid lane_count = item->lane_count;
     tal_status status = tal_stop_check();
     if (status == TAL_OK)
@@ -196,14 +238,9 @@ static tal_status score_units(void *context, int worker, size_t begin, size_t en
 
 tal_status tal_search_score(tal_search *search)
 {
-    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
     tal_plan plan = {
         .order_count = search->order_count,
-        .pair_count =
-            search->params.is_filtered
-                ? 0
-                : tal_plan_pair_count(search->references, search->order, search->order_count,
-                                      tal_ladder_rates_of(&search->ladder)),
+        .pair_count = tal_search_pair_count(search),
         .query_count = tal_seqset_count(search->queries),
     };
     uint64_t query_residues = tal_seqset_residue_count(search->queries);
@@ -220,7 +257,15 @@ tal_status tal_search_score(tal_search *search)
         .function = score_units,
         .context = &pass,
     };
-    tal_status status = tal_team_run(search->team, &loop);
+    tal_status status = TAL_OK;
+    bool has_more = true;
+    tal_device_pass_begin(search->device_pass);
+    while (status == TAL_OK && has_more) {
+        status = tal_team_run(search->team, &loop);
+        tal_status device_status =
+            tal_device_pass_end(search->device_pass, status != TAL_OK, &has_more);
+        status = status == TAL_OK ? device_status : status;
+    }
     if (status == TAL_OK && search->params.is_filtered)
         status = tal_filter_end(search);
     if (status == TAL_OK)

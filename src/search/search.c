@@ -30,6 +30,7 @@ void tal_search_destroy(tal_search *search)
     tal_free(search->reverse_codes);
     tal_free(search->profiles);
     tal_free(search->views);
+    tal_device_pass_destroy(search->device_pass);
     tal_pending_destroy(search->pending);
     tal_candidates_destroy(search->candidates);
     tal_accum_destroy(search->accum);
@@ -92,6 +93,9 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     status = tal_candidates_create(params->hit_limit, &search->candidates);
     if (status == TAL_OK && params->is_filtered)
         status = tal_pending_create(&search->pending);
+    if (status != TAL_OK)
+        goto done;
+    status = tal_device_pass_create(search, &search->device_pass);
     if (status != TAL_OK)
         goto done;
     *out_search = search;

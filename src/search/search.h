@@ -11,6 +11,7 @@
 
 #include "base/cpu.h"
 #include "comm/comm.h"
+#include "device/device.h"
 #include "kernels/contract.h"
 #include "par/accum.h"
 #include "par/team.h"
@@ -26,10 +27,11 @@ enum {
     TAL_COUNT_SCORED_PAIRS, /* pairs and cells scored in full: all, or those that passed the filter
                              */
     TAL_COUNT_SCORED_CELLS,
-    TAL_COUNT_CANDIDATES, /* pairs that passed the score and E-value cut */
-    TAL_COUNT_HITS,       /* alignments reported */
-    TAL_COUNT_RESCUE_16,  /* pairs computed again with 16 bits */
-    TAL_COUNT_RESCUE_32,  /* pairs computed again with 32 bits */
+    TAL_COUNT_CANDIDATES,   /* pairs that passed the score and E-value cut */
+    TAL_COUNT_HITS,         /* alignments reported */
+    TAL_COUNT_RESCUE_16,    /* pairs computed again with 16 bits */
+    TAL_COUNT_RESCUE_32,    /* pairs computed again with 32 bits */
+    TAL_COUNT_DEVICE_CELLS, /* cells that a device computed, of all cells */
     TAL_COUNT_QUERY_RESIDUES,
     TAL_COUNT_ALIGNED_COLUMNS, /* of the alignments reported */
     TAL_COUNT_HISTOGRAM,
@@ -56,7 +58,9 @@ typedef struct tal_search_params {
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
     uint64_t len_max;
-    size_t trace_bytes; /* memory of one worker's traceback */
+    size_t trace_bytes;    /* memory of one worker's traceback */
+    tal_device *device;    /* computes beside the team; NULL: none. A view, ours while we live */
+    uint32_t device_batch; /* references of one batch of the device; >= 1 */
     /* Called by worker 0 of rank 0 now and then, with the share of the block done; may be NULL. */
     void (*progress)(void *context, double share);
     void *progress_context;

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "search/candidates.h"
 #include "search/codec.h"
+#include "search/device_pass.h"
 #include "search/pending.h"
 #include "search/plan.h"
 #include "search/search.h"
@@ -41,7 +42,8 @@ struct tal_search {
     tal_search_worker *workers;
     tal_accum *accum;
     tal_candidates *candidates;
-    tal_pending *pending; /* filtered only */
+    tal_device_pass *device_pass; /* NULL: no device */
+    tal_pending *pending;         /* filtered only */
     tal_search_times times;
 
     /* The current block. */
@@ -69,6 +71,17 @@ tal_status tal_search_prepare(tal_search *search);
 
 /* Score all pairs; candidates hold this rank's best of each query. */
 tal_status tal_search_score(tal_search *search);
+
+/* How many of the longest references the team scores one at a time; see plan.h. */
+tal_lid tal_search_pair_count(const tal_search *search);
+
+/* What E-values of this query refer to. */
+tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
+
+/* Make a pair a candidate if its score passes the cuts; counts it in *candidate_count. Threads:
+ * any. */
+tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
+                            int32_t score, uint64_t *candidate_count);
 
 /* Score a batch against a query and strand in full and enter the lanes of the mask `lanes` that
  * pass the cuts. */

@@ -24,7 +24,8 @@ def environment(extra=None):
     env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_plm_rsh_agent="",
                OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
-    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK", "TALARIA_CONFIG", "TALARIA_ISA"):
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK", "TALARIA_CONFIG", "TALARIA_ISA",
+                 "TALARIA_DEVICE_FAIL"):
         env.pop(name, None)
     # Open MPI leaks by design; the unit tests look for leaks of our own.
     env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

@@ -49,7 +49,7 @@ static void every_default_is_valid_and_named_default(void)
         CU_ASSERT_PTR_EQUAL(tal_conf_find_row(row->key), row);
         CU_ASSERT_STRING_EQUAL(tal_conf_nearest_key(row->key), row->key);
     }
-    CU_ASSERT_EQUAL(count, 22);
+    CU_ASSERT_EQUAL(count, 23);
     CU_ASSERT_EQUAL(tal_conf_check(conf), TAL_OK);
     CU_ASSERT_EQUAL(tal_conf_int(conf, "input.open_files"), 10);
     CU_ASSERT_EQUAL(tal_conf_choice(conf, "parallel.algorithms.load_balancing"), 1);
@@ -77,6 +77,7 @@ static void a_file_with_every_key_is_read_with_lines(void)
                                     "steal_threshold = 1\n"
                                     "[parallel.gpu]\n"
                                     "use_gpu = true\n"
+                                    "gpu_backend = \"opencl\"\n"
                                     "gpu_device = 1\n"
                                     "gpu_memory_gb = 7.5\n"
                                     "batch_size = 2048\n"

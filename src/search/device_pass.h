@@ -1,0 +1,43 @@
+/* The part of the score pass that a device takes: it works beside the team on the same references.
+ *
+ * The references of the order, longest first, are dealt in runs of 64, none of which divides a
+ * batch of the plan. The team takes runs from the front as its items reach them; the device claims
+ * runs from the back, as many at a time as the measured rates of both suggest. A run belongs to
+ * whoever takes it first. What a device computed of a claim counts only when the claim is complete;
+ * a device that fails gives the claim back, and the team does it in a second pass. So every pair is
+ * counted once, and results are the same with and without a device.
+ */
+#ifndef TAL_SEARCH_DEVICE_PASS_H
+#define TAL_SEARCH_DEVICE_PASS_H
+
+#include "base/status.h"
+#include "base/types.h"
+
+typedef struct tal_search tal_search;
+typedef struct tal_device_pass tal_device_pass;
+
+/* NULL in *out_pass when the search has no device or none that can help (said in the log). */
+tal_status tal_device_pass_create(tal_search *search, tal_device_pass **out_pass);
+void tal_device_pass_destroy(tal_device_pass *pass); /* Accepts NULL. */
+
+/* All further functions accept NULL: there is no device. */
+
+/* A new block of queries: make the device ready and start it. What fails is said in the log; then
+ * the team does all. Threads: main. */
+void tal_device_pass_begin(tal_device_pass *pass);
+
+/* Whether the team shall compute the reference at this position of the order against the item's
+ * queries. Always the same answer for all references of a batch of plan.h, until
+ * tal_device_pass_end.
+ * Threads: any. */
+bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position);
+
+/* Cells of this block that the device has done so far. Threads: any. */
+uint64_t tal_device_pass_cells(const tal_device_pass *pass);
+
+/* Wait for the device and count what it did. `has_failed`: the search ends, stop at once.
+ * *out_has_more: runs have come back; then go over all items once more, with
+ * tal_device_pass_is_host saying which, and end again. Threads: main. */
+tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out_has_more);
+
+#endif
