@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "device/device.h"
 #include "search/search_internal.h"
 
@@ -502,9 +503,12 @@ static tal_status run_claim(tal_device_pass *pass, pass_claim *claim)
     tal_status status = TAL_OK;
     while (status == TAL_OK &&
            (claim->ref_at < claim->ref_end || tal_device_in_flight(pass->device) > 0)) {
-        bool is_stopping = atomic_load_explicit(&pass->is_stopping, memory_order_relaxed);
+        if (pass->status == TAL_OK)
+            pass->status = tal_stop_check();
+        bool is_stopping = pass->status != TAL_OK ||
+                           atomic_load_explicit(&pass->is_stopping, memory_order_relaxed);
         if (is_stopping && tal_device_in_flight(pass->device) == 0)
-            return TAL_OK; /* The search has failed elsewhere. */
+            return pass->status; /* The search ends, here or elsewhere. */
         if (!is_stopping && claim->ref_at < claim->ref_end &&
             tal_device_in_flight(pass->device) < slots)
             status = submit(pass, claim);
