@@ -28,7 +28,6 @@
 struct score_costs {
     tal_pair floor_pair; /* B, and what opening a gap costs */
     tal_pair minus_extend;
-    uint32_t letter_words; /* of the profile, between letters */
     uint32_t pad_word;
 };
 
@@ -143,7 +142,8 @@ TAL_LANE void score_pass(score_rows<R> &rows, const tal_quad *profile, const uin
         ahead = letters_at(letters, ++next, words, pads);
         TAL_UNROLL_2 for (int i = 0; i < SCORE_COLUMNS; i++)
         {
-            const tal_quad *scores = own + (four >> (8 * i) & 0xff) * (costs.letter_words / 4);
+            const tal_quad *scores = own + (four & 0xff) * (G * R / 4);
+            four >>= 8;
             tal_pair h_above = shuffle_up(rows.h[R - 1], 1, G);
             tal_pair f_above = IS_GAPLESS ? 0 : shuffle_up(f, 1, G);
             if (lane == 0) {
@@ -275,7 +275,6 @@ TAL_LANE void score_kernel(const tal_cuda_score_job &job, tal_quad *shared, uint
     score_costs costs;
     costs.floor_pair = tal_pair_set1(job.gap_first);
     costs.minus_extend = tal_pair_set1(-job.gap_extend);
-    costs.letter_words = G * R;
     costs.pad_word = (job.letter_count - 1) * 0x01010101u;
     for (uint32_t i = 0; i < job.pair_count; i++) {
         const uint32_t pair_idx = (block_index() + i) % job.pair_count;
