@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CPUS_MAX = 1 << 16 };
 
@@ -50,6 +51,16 @@ static int count_objects(hwloc_topology_t topology, hwloc_obj_type_t type)
     return count < 0 ? 0 : count; /* Negative: at several depths, which these types are not. */
 }
 
+/* hwloc sums what the NUMA nodes had at boot: memory added since is missing there. */
+static uint64_t memory_bytes(hwloc_topology_t topology, bool is_synthetic)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    if (is_synthetic || pages <= 0 || page_bytes <= 0)
+        return hwloc_get_root_obj(topology)->total_memory;
+    return (uint64_t)pages * (uint64_t)page_bytes;
+}
+
 tal_status tal_topology_load(const char *synthetic, tal_topology *out_topology)
 {
     hwloc_topology_t topology;
@@ -70,7 +81,7 @@ tal_status tal_topology_load(const char *synthetic, tal_topology *out_topology)
         .core_count = count_objects(topology, HWLOC_OBJ_CORE),
         .thread_count = count_objects(topology, HWLOC_OBJ_PU),
         .numa_count = count_objects(topology, HWLOC_OBJ_NUMANODE),
-        .memory_bytes = hwloc_get_root_obj(topology)->total_memory,
+        .memory_bytes = memory_bytes(topology, synthetic != NULL),
     };
     copy_cpu_model(topology, &result);
     copy_caches(topology, &result);

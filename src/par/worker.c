@@ -3,7 +3,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/relax.h"
+#include "base/cpu.h"
+#include "par/monitor.h"
 #include "par/steal.h"
 
 #include <sched.h>
@@ -106,6 +107,18 @@ static bool take_others(tal_job *job, int self, uint64_t *out_word)
     return false;
 }
 
+/* The same, with the time it takes metered when that is asked for. */
+static bool steal_item(tal_job *job, int self, uint64_t *out_word)
+{
+    if (!tal_monitor_is_on())
+        return take_others(job, self, out_word);
+    uint64_t begin_ns = tal_clock_ns();
+    bool is_found = take_others(job, self, out_word);
+    if (is_found)
+        tal_monitor_steal(self, tal_clock_ns() - begin_ns); /* Else it is idle time. */
+    return is_found;
+}
+
 /* Whether a look would find something now; never wrong for long. */
 static bool is_work_visible(tal_job *job, int self)
 {
@@ -155,7 +168,7 @@ static void idle(tal_job *job, int self, unsigned look_count)
         stats->spins++;
         unsigned relaxes = look_count < 6 ? 1u << look_count : RELAXES_MAX;
         for (unsigned i = 0; i < relaxes; i++)
-            tal_relax();
+            tal_cpu_relax();
     }
 }
 
@@ -211,7 +224,7 @@ void tal_worker_work(tal_job *job, int self)
     own->slice = job->schedule.params.chunk_min; /* Nothing is known of the cost yet. */
     while (!is_over(job)) {
         uint64_t word;
-        if (take_own(job, self, &word) || (job->has_stealing && take_others(job, self, &word))) {
+        if (take_own(job, self, &word) || (job->has_stealing && steal_item(job, self, &word))) {
             if (idle_since != 0) {
                 now = tal_clock_ns();
                 idle_ns += now - idle_since;
@@ -231,6 +244,7 @@ void tal_worker_work(tal_job *job, int self)
     uint64_t end_ns = tal_clock_ns();
     if (idle_since != 0)
         idle_ns += end_ns - idle_since;
+    tal_monitor_idle(self, idle_ns);
     own->stats.idle_ns += idle_ns;
     own->stats.busy_ns += end_ns - begin_ns - idle_ns;
     own->stats.chunk_units = own->chunk;

@@ -1,7 +1,7 @@
 /* The work-stealing deque: order, limits, and many threads at once. */
 #include "harness.h"
 
-#include "base/relax.h"
+#include "base/cpu.h"
 #include "par/deque.h"
 
 #include <pthread.h>
@@ -108,7 +108,7 @@ static void *steal_all(void *context)
         else if (result == TAL_STEAL_EMPTY && is_last)
             return NULL;
         else
-            tal_relax();
+            tal_cpu_relax();
         is_last = atomic_load(&state->is_over);
     }
 }

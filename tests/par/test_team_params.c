@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/relax.h"
+#include "base/cpu.h"
 #include "par/placement.h"
 #include "par/team.h"
 
@@ -233,7 +233,7 @@ static tal_status keep_vigil(void *context, int worker, size_t item)
     double before = cpu_seconds_of(both->threads[1 - worker]);
     uint64_t start = tal_clock_ns();
     while (tal_clock_ns() - start < VIGIL_NS)
-        tal_relax();
+        tal_cpu_relax();
     both->cpu_seconds = cpu_seconds_of(both->threads[1 - worker]) - before;
     return TAL_OK;
 }
@@ -279,7 +279,7 @@ static tal_status note_size(void *context, int worker, size_t begin, size_t end)
     }
     uint64_t start = tal_clock_ns();
     while (tal_clock_ns() - start < seen->unit_ns * (end - begin))
-        tal_relax();
+        tal_cpu_relax();
     return TAL_OK;
 }
 
@@ -323,7 +323,7 @@ static tal_status note_steep(void *context, int worker, size_t begin, size_t end
         atomic_store(&seen->largest, (int)(end - begin));
     uint64_t start = tal_clock_ns();
     while (begin < 16 && tal_clock_ns() - start < 2 * TAL_ITEM_TARGET_NS)
-        tal_relax();
+        tal_cpu_relax();
     return TAL_OK;
 }
 
