@@ -22,7 +22,19 @@ struct tal_decoder {
     bool is_inflate; /* the zlib state is initialised */
     z_stream inflate;
     ZSTD_DStream *zstd;
+    uint8_t magic[4]; /* zstd: what has come of the next frame's magic number */
+    size_t magic_bytes;
 };
+
+static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
+static const uint8_t skippable_magic[3] = {0x2a, 0x4d, 0x18}; /* after a byte 0x50 to 0x5f */
+
+static bool is_zstd_magic(const uint8_t *head)
+{
+    return memcmp(head, zstd_magic, sizeof(zstd_magic)) == 0 ||
+           ((head[0] & 0xf0) == 0x50 &&
+            memcmp(head + 1, skippable_magic, sizeof(skippable_magic)) == 0);
+}
 
 tal_status tal_coding_detect(const char *name, const uint8_t *head, size_t bytes,
                              tal_coding *out_coding)
@@ -46,15 +58,10 @@ tal_status tal_coding_detect(const char *name, const uint8_t *head, size_t bytes
                             "cannot read '%s': it is a %s file, not FASTA; give FASTA, plain, gzip "
                             "or zstd",
                             name, others[i].kind);
-    static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
-    static const uint8_t skippable_magic[3] = {0x2a, 0x4d, 0x18};
     *out_coding = TAL_CODING_PLAIN;
     if (bytes >= 2 && head[0] == 0x1f && head[1] == 0x8b)
         *out_coding = TAL_CODING_GZIP;
-    else if (bytes >= 4 && memcmp(head, zstd_magic, sizeof(zstd_magic)) == 0)
-        *out_coding = TAL_CODING_ZSTD;
-    else if (bytes >= 4 && (head[0] & 0xf0) == 0x50 &&
-             memcmp(head + 1, skippable_magic, sizeof(skippable_magic)) == 0)
+    else if (bytes >= 4 && is_zstd_magic(head))
         *out_coding = TAL_CODING_ZSTD;
     return TAL_OK;
 }
@@ -171,22 +178,47 @@ static tal_status run_gzip(tal_decoder *decoder, tal_decoder_io *io)
     return TAL_OK;
 }
 
+/* Between frames: take the magic number of the next one, as far as it has come. The library also
+ * reads formats from before RFC 8878, and finds other damage in them in pieces than at once: only
+ * what the RFC describes is let through. */
+static tal_status begin_frame(tal_decoder *decoder, tal_decoder_io *io)
+{
+    while (io->in_bytes > 0 && decoder->magic_bytes < sizeof(decoder->magic)) {
+        decoder->magic[decoder->magic_bytes++] = io->in[0];
+        advance(decoder, io, 1, 0);
+    }
+    if (decoder->magic_bytes < sizeof(decoder->magic))
+        return TAL_OK;
+    if (!is_zstd_magic(decoder->magic))
+        return fail_with_damage(decoder, "no zstd frame begins there");
+    ZSTD_inBuffer in = {decoder->magic, sizeof(decoder->magic), 0};
+    ZSTD_outBuffer out = {io->out, 0, 0};
+    while (in.pos < in.size) {
+        size_t code = ZSTD_decompressStream(decoder->zstd, &out, &in);
+        if (ZSTD_isError(code) != 0)
+            return fail_with_damage(decoder, ZSTD_getErrorName(code));
+    }
+    decoder->magic_bytes = 0;
+    decoder->is_between = false;
+    return TAL_OK;
+}
+
 static tal_status run_zstd(tal_decoder *decoder, tal_decoder_io *io)
 {
     for (;;) {
+        if (decoder->is_between) {
+            tal_status status = begin_frame(decoder, io);
+            if (status != TAL_OK || decoder->is_between)
+                return status;
+        }
         ZSTD_inBuffer in = {io->in, io->in_bytes, 0};
         ZSTD_outBuffer out = {io->out, io->out_bytes, 0};
-        if (io->in_bytes == 0 && decoder->is_between)
-            return TAL_OK;
         size_t code = ZSTD_decompressStream(decoder->zstd, &out, &in);
         advance(decoder, io, in.pos, out.pos);
         if (ZSTD_isError(code) != 0)
             return fail_with_damage(decoder, ZSTD_getErrorName(code));
-        if (code == 0)
-            decoder->is_between = true;
-        else if (in.pos > 0 || out.pos > 0)
-            decoder->is_between = false;
-        if (in.pos == 0 && out.pos == 0)
+        decoder->is_between = code == 0;
+        if (code != 0 && in.pos == 0 && out.pos == 0)
             return TAL_OK;
     }
 }
@@ -207,7 +239,8 @@ tal_status tal_decoder_run(tal_decoder *decoder, tal_decoder_io *io)
 
 tal_status tal_decoder_finish(const tal_decoder *decoder)
 {
-    if (decoder->coding == TAL_CODING_PLAIN || decoder->is_between)
+    bool is_whole = decoder->is_between && decoder->magic_bytes == 0;
+    if (decoder->coding == TAL_CODING_PLAIN || is_whole)
         return TAL_OK;
     return tal_fail(TAL_ERR_DATA,
                     "cannot read '%s': it is truncated after %" PRIu64 " bytes; copy it again",

@@ -141,6 +141,34 @@ static void truncated_files_are_refused_at_every_length(void)
     tal_buffer_deinit(&text);
 }
 
+/* The library reads formats older than RFC 8878, such as the one with this magic number, and
+ * accepts other bytes in pieces than at once: they are refused. */
+static void only_zstd_frames_may_follow_zstd_frames(void)
+{
+    static const uint8_t tail[8] = {0x25, 0xb5, 0x2f, 0xfd, 0x00, 0xcc, 0x00, 0xfd};
+    tal_buffer text = {0};
+    make_text(&text, 300);
+    tal_buffer stored = {0};
+    torture_zstd(&text, 1, &stored);
+    size_t whole = stored.bytes;
+    CU_ASSERT_EQUAL_FATAL(tal_buffer_append(&stored, tail, sizeof(tail)), TAL_OK);
+    const char *path = path_of("x.zst");
+    for (size_t bytes = whole; bytes <= stored.bytes; bytes++) {
+        write_file(path, stored.data, bytes);
+        for (size_t piece = 1; piece <= 4096; piece *= 64) {
+            tal_buffer read = {0};
+            tal_status_clear();
+            CU_ASSERT_EQUAL(read_path(path, piece, 0, &read),
+                            bytes == whole ? TAL_OK : TAL_ERR_DATA);
+            tal_buffer_deinit(&read);
+        }
+    }
+    unlink(path);
+    tal_status_clear();
+    tal_buffer_deinit(&stored);
+    tal_buffer_deinit(&text);
+}
+
 static void damage_is_found_or_harmless(void)
 {
     tal_buffer text = {0};
@@ -336,6 +364,7 @@ static void destroy_ends_a_reader_wherever_it_is(void)
 const test_case test_cases[] = {
     TEST_CASE(each_coding_reads_back_what_was_written),
     TEST_CASE(truncated_files_are_refused_at_every_length),
+    TEST_CASE(only_zstd_frames_may_follow_zstd_frames),
     TEST_CASE(damage_is_found_or_harmless),
     TEST_CASE(wrong_paths_and_formats_name_the_cause),
     TEST_CASE(strict_blocks_are_greedy),
