@@ -24,6 +24,7 @@ struct tal_decoder {
     ZSTD_DStream *zstd;
     uint8_t magic[4]; /* zstd: what has come of the next frame's magic number */
     size_t magic_bytes;
+    size_t header_left; /* zstd: bytes of the frame that are handed on one by one */
 };
 
 static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
@@ -178,9 +179,13 @@ static tal_status run_gzip(tal_decoder *decoder, tal_decoder_io *io)
     return TAL_OK;
 }
 
+/* The longest header of a frame (RFC 8878, 3.1.1). */
+enum { ZSTD_HEADER_BYTES = 18 };
+
 /* Between frames: take the magic number of the next one, as far as it has come. The library also
  * reads formats from before RFC 8878, and finds other damage in them in pieces than at once: only
- * what the RFC describes is let through. */
+ * what the RFC describes is let through. Because the library looks for old magic numbers at the
+ * beginning of any input while it reads a header, headers are handed on byte by byte. */
 static tal_status begin_frame(tal_decoder *decoder, tal_decoder_io *io)
 {
     while (io->in_bytes > 0 && decoder->magic_bytes < sizeof(decoder->magic)) {
@@ -191,14 +196,15 @@ static tal_status begin_frame(tal_decoder *decoder, tal_decoder_io *io)
         return TAL_OK;
     if (!is_zstd_magic(decoder->magic))
         return fail_with_damage(decoder, "no zstd frame begins there");
-    ZSTD_inBuffer in = {decoder->magic, sizeof(decoder->magic), 0};
-    ZSTD_outBuffer out = {io->out, 0, 0};
-    while (in.pos < in.size) {
+    for (size_t i = 0; i < sizeof(decoder->magic); i++) {
+        ZSTD_inBuffer in = {&decoder->magic[i], 1, 0};
+        ZSTD_outBuffer out = {io->out, 0, 0};
         size_t code = ZSTD_decompressStream(decoder->zstd, &out, &in);
         if (ZSTD_isError(code) != 0)
             return fail_with_damage(decoder, ZSTD_getErrorName(code));
     }
     decoder->magic_bytes = 0;
+    decoder->header_left = ZSTD_HEADER_BYTES;
     decoder->is_between = false;
     return TAL_OK;
 }
@@ -211,12 +217,14 @@ static tal_status run_zstd(tal_decoder *decoder, tal_decoder_io *io)
             if (status != TAL_OK || decoder->is_between)
                 return status;
         }
-        ZSTD_inBuffer in = {io->in, io->in_bytes, 0};
+        bool is_header = decoder->header_left > 0;
+        ZSTD_inBuffer in = {io->in, is_header ? min_size(io->in_bytes, 1) : io->in_bytes, 0};
         ZSTD_outBuffer out = {io->out, io->out_bytes, 0};
         size_t code = ZSTD_decompressStream(decoder->zstd, &out, &in);
         advance(decoder, io, in.pos, out.pos);
         if (ZSTD_isError(code) != 0)
             return fail_with_damage(decoder, ZSTD_getErrorName(code));
+        decoder->header_left -= is_header ? in.pos : 0;
         decoder->is_between = code == 0;
         if (code != 0 && in.pos == 0 && out.pos == 0)
             return TAL_OK;

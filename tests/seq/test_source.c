@@ -141,31 +141,36 @@ static void truncated_files_are_refused_at_every_length(void)
     tal_buffer_deinit(&text);
 }
 
-/* The library reads formats older than RFC 8878, such as the one with this magic number, and
- * accepts other bytes in pieces than at once: they are refused. */
+/* The library reads formats older than RFC 8878, such as those with the magic numbers 25 or 26 b5
+ * 2f fd, looks for these inside of headers too, and finds other damage in pieces than at once. */
 static void only_zstd_frames_may_follow_zstd_frames(void)
 {
-    static const uint8_t tail[8] = {0x25, 0xb5, 0x2f, 0xfd, 0x00, 0xcc, 0x00, 0xfd};
+    static const uint8_t tails[2][13] = {
+        {0x25, 0xb5, 0x2f, 0xfd, 0x00, 0xcc, 0x00, 0xfd},
+        {0x28, 0xb5, 0x2f, 0xfd, 0x26, 0xb5, 0x2f, 0xfd, 0x50, 0x38},
+    };
     tal_buffer text = {0};
     make_text(&text, 300);
-    tal_buffer stored = {0};
-    torture_zstd(&text, 1, &stored);
-    size_t whole = stored.bytes;
-    CU_ASSERT_EQUAL_FATAL(tal_buffer_append(&stored, tail, sizeof(tail)), TAL_OK);
-    const char *path = path_of("x.zst");
-    for (size_t bytes = whole; bytes <= stored.bytes; bytes++) {
-        write_file(path, stored.data, bytes);
-        for (size_t piece = 1; piece <= 4096; piece *= 64) {
-            tal_buffer read = {0};
-            tal_status_clear();
-            CU_ASSERT_EQUAL(read_path(path, piece, 0, &read),
-                            bytes == whole ? TAL_OK : TAL_ERR_DATA);
-            tal_buffer_deinit(&read);
+    for (int kind = 0; kind < 2; kind++) {
+        tal_buffer stored = {0};
+        torture_zstd(&text, 1, &stored);
+        size_t whole = stored.bytes;
+        CU_ASSERT_EQUAL_FATAL(tal_buffer_append(&stored, tails[kind], sizeof(tails[kind])), TAL_OK);
+        const char *path = path_of("x.zst");
+        for (size_t bytes = whole; bytes <= stored.bytes; bytes++) {
+            write_file(path, stored.data, bytes);
+            for (size_t piece = 1; piece <= 4096; piece *= 64) {
+                tal_buffer read = {0};
+                tal_status_clear();
+                CU_ASSERT_EQUAL(read_path(path, piece, 0, &read),
+                                bytes == whole ? TAL_OK : TAL_ERR_DATA);
+                tal_buffer_deinit(&read);
+            }
         }
+        unlink(path);
+        tal_status_clear();
+        tal_buffer_deinit(&stored);
     }
-    unlink(path);
-    tal_status_clear();
-    tal_buffer_deinit(&stored);
     tal_buffer_deinit(&text);
 }
 
