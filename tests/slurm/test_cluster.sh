@@ -114,9 +114,18 @@ for ((tries = 0; tries < 600; tries++)); do # Until a block of queries is finish
 done
 scancel --batch --signal=USR1 "$late"
 wait_for_line late.out '^out of time: the job is queued again' 1 || fail 'a job out of time is queued'
-for ((tries = 0; tries < 300; tries++)); do # A requeued job waits two minutes unless told.
-    scontrol update JobId="$late" StartTime=now 2>/dev/null
+for ((tries = 0; tries < 100; tries++)); do
+    [ -z "$(squeue --noheader --jobs="$late" --states=running,completing)" ] || { sleep 0.2 && continue; }
+    break
+done
+sleep 10 # A requeued job waits two minutes: what is left of its first run must be gone from the nodes.
+scontrol update JobId="$late" StartTime=now
+for ((tries = 0; tries < 450; tries++)); do
     [ ! -f late/big.h5 ] || break
+    if [ -z "$(squeue --noheader --jobs="$late" 2>/dev/null)" ]; then # The nodes were not ready.
+        late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10 \
+            --open-mode=append --output="$work/late.out" "$top/slurm/search.sbatch")
+    fi
     sleep 0.2
 done
 [ -f late/big.h5 ] || fail 'a requeued job completes'
