@@ -14,7 +14,8 @@ LAYERS = [
     ["align"],
     ["device"],
     ["search"],
-    ["reduce", "dist", "sim", "store"],
+    ["reduce", "sim"],
+    ["dist", "store"],
     ["app"],
 ]
 LEVEL = {folder: level for level, line in enumerate(LAYERS) for folder in line}
