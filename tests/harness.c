@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t random_state = 0x9e3779b97f4a7c15u;
 
@@ -29,8 +30,10 @@ int64_t test_random_in(int64_t low, int64_t high)
     return low + (int64_t)(test_random() % ((uint64_t)(high - low) + 1));
 }
 
-int main(void)
+/* usage: test-NAME [TEXT]: all cases, or those with TEXT in their names. */
+int main(int argument_count, char **arguments)
 {
+    const char *wanted = argument_count > 1 ? arguments[1] : "";
     const char *seed = getenv("TEST_SEED");
     if (seed != NULL)
         random_state = strtoull(seed, NULL, 0);
@@ -39,7 +42,8 @@ int main(void)
         return 1;
     CU_pSuite suite = CU_add_suite(test_suite_name, NULL, NULL);
     for (const test_case *entry = test_cases; suite != NULL && entry->name != NULL; entry++)
-        if (CU_add_test(suite, entry->name, entry->run) == NULL)
+        if (strstr(entry->name, wanted) != NULL &&
+            CU_add_test(suite, entry->name, entry->run) == NULL)
             suite = NULL;
     if (suite == NULL)
         return 1;

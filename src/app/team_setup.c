@@ -55,20 +55,22 @@ tal_status tal_team_setup_places(const tal_run *run, int worker_count, tal_cpu *
     return status;
 }
 
-/* Said once, by rank 0. Collective. */
-static void warn_of_crowding(const tal_run *run, const tal_team *team)
+/* What keeps workers from being as the configuration says; said once, by rank 0. Collective. */
+static void warn_of_trouble(const tal_run *run, const tal_team *team)
 {
     uint64_t workers = (uint64_t)tal_team_size(team) * (uint64_t)tal_run_sharer_count(run);
     uint64_t cpus = (uint64_t)tal_team_cpu_count();
     size_t wanted = (size_t)tal_conf_int(tal_run_conf(run), POOL "stack_size_mb") << 20;
     size_t given = tal_team_stack_bytes(team);
+    bool is_pinned = tal_conf_bool(tal_run_conf(run), POOL "pin_threads");
     /* The most crowded CPUs: workers above CPUs, packed with them so that one maximum finds both.
      */
     uint64_t worst[] = {
         workers > cpus ? (workers - cpus) << 40 | workers << 20 | cpus : 0,
         given > 0 && given < wanted ? wanted - given : 0,
+        is_pinned ? (uint64_t)(tal_team_size(team) - tal_team_pinned_count(team)) : 0,
     };
-    tal_comm_max_u64(tal_run_comm(run), worst, 2);
+    tal_comm_max_u64(tal_run_comm(run), worst, sizeof(worst) / sizeof(worst[0]));
     if (worst[0] > 0)
         tal_log(TAL_LOG_WARN,
                 "%" PRIu64 " workers share %" PRIu64 " CPUs; fewer threads (--threads) or ranks "
@@ -79,6 +81,11 @@ static void warn_of_crowding(const tal_run *run, const tal_team *team)
                 "workers' stacks are %" PRIu64 " KiB smaller than stack_size_mb says: "
                 "OMP_STACKSIZE is set; unset it",
                 worst[1] >> 10);
+    if (worst[2] > 0)
+        tal_log(TAL_LOG_WARN,
+                "the system does not bind %" PRIu64 " workers of a rank to their CPUs; "
+                "pin_threads = false asks for nothing",
+                worst[2]);
 }
 
 tal_status tal_team_setup_size(const tal_run *run, int worker_count, tal_team **out_team)
@@ -102,7 +109,7 @@ tal_status tal_team_setup(const tal_run *run, tal_team **out_team)
         tal_team_destroy(team);
         return status;
     }
-    warn_of_crowding(run, team);
+    warn_of_trouble(run, team);
     *out_team = team;
     return TAL_OK;
 }

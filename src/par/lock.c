@@ -78,15 +78,6 @@ void tal_lock_acquire(tal_lock *lock)
     note_acquired(lock);
 }
 
-bool tal_lock_try_acquire(tal_lock *lock)
-{
-    check_order(lock);
-    if (pthread_mutex_trylock(&lock->mutex) != 0)
-        return false;
-    note_acquired(lock);
-    return true;
-}
-
 void tal_lock_release(tal_lock *lock)
 {
     if (tal_wait_is_tracked())

@@ -34,9 +34,6 @@ void tal_lock_deinit(tal_lock *lock);
 /* Threads: any, not the holder. Blocks: until the holder releases; noted as a wait. */
 void tal_lock_acquire(tal_lock *lock);
 
-/* False: somebody holds it. */
-bool tal_lock_try_acquire(tal_lock *lock);
-
 /* Threads: the holder. */
 void tal_lock_release(tal_lock *lock);
 

@@ -55,14 +55,6 @@ void tal_pool_destroy(tal_pool *pool)
     tal_free(pool);
 }
 
-void *tal_pool_try_acquire(tal_pool *pool)
-{
-    void *item = NULL;
-    if (tal_pool_is_closed(pool) || tal_queue_try_pop(pool->free, &item) != TAL_QUEUE_DONE)
-        return NULL;
-    return item;
-}
-
 void *tal_pool_acquire(tal_pool *pool, uint64_t timeout_ns)
 {
     void *item = NULL;

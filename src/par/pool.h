@@ -18,10 +18,8 @@ tal_status tal_pool_create(const char *name, size_t item_count, size_t item_byte
 /* Frees all items, also those taken. Accepts NULL. */
 void tal_pool_destroy(tal_pool *pool);
 
-/* Never blocks; NULL: none is free, or closed. Threads: any. */
-void *tal_pool_try_acquire(tal_pool *pool);
-
-/* A free item; NULL: closed, or timeout_ns passed. Blocks. Threads: any. */
+/* A free item; NULL: closed, or timeout_ns passed (0: looks about a microsecond, does not sleep).
+ * Blocks. Threads: any. */
 void *tal_pool_acquire(tal_pool *pool, uint64_t timeout_ns);
 
 /* Give an item of this pool back, also when closed. Waits at most for a taker that is between two

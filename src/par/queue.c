@@ -212,8 +212,3 @@ bool tal_queue_is_closed(const tal_queue *queue)
 {
     return (atomic_load_explicit(&queue->tail, memory_order_acquire) & CLOSED) != 0;
 }
-
-size_t tal_queue_capacity(const tal_queue *queue)
-{
-    return (size_t)queue->mask + 1;
-}

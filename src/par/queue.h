@@ -42,6 +42,4 @@ tal_queue_result tal_queue_pop(tal_queue *queue, uint64_t timeout_ns, void **out
 void tal_queue_close(tal_queue *queue);
 bool tal_queue_is_closed(const tal_queue *queue);
 
-size_t tal_queue_capacity(const tal_queue *queue);
-
 #endif

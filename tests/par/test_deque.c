@@ -1,6 +1,7 @@
 /* The work-stealing deque: order, limits, and many threads at once. */
 #include "harness.h"
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "par/deque.h"
 
@@ -113,16 +114,17 @@ static void *steal_all(void *context)
     }
 }
 
-/* The owner pushes in bursts and pops some; thieves take the rest. TALARIA_STRESS in the
- * environment repeats it. */
+/* The owner pushes in bursts and pops some; thieves take the rest. Again and again for
+ * TALARIA_STRESS_SECONDS, once by default. */
 static void every_value_goes_to_exactly_one_of_many_threads(void)
 {
-    const char *text = getenv("TALARIA_STRESS");
-    long rounds = text == NULL ? 1 : strtol(text, NULL, 10);
+    const char *seconds = getenv("TALARIA_STRESS_SECONDS");
+    uint64_t end_ns = tal_clock_ns() + (uint64_t)((seconds == NULL ? 0.0 : atof(seconds)) * 1e9);
+    bool has_more = true;
     stress *state = aligned_alloc(TAL_LINE_BYTES, sizeof(*state) / TAL_LINE_BYTES * TAL_LINE_BYTES +
                                                       TAL_LINE_BYTES);
     CU_ASSERT_PTR_NOT_NULL_FATAL(state);
-    for (long round = 0; round < rounds; round++) {
+    for (; has_more; has_more = tal_clock_ns() < end_ns) {
         memset(state, 0, sizeof(*state));
         tal_deque_init(&state->deque);
         pthread_t thieves[THIEVES];
