@@ -1,11 +1,9 @@
 /* The part of the score pass that a device takes: it works beside the team on the same references.
  *
- * The references of the order, longest first, are dealt in runs of 64, none of which divides a
- * batch of the plan. The team takes runs from the front as its items reach them; the device claims
- * runs from the back, as many at a time as the measured rates of both suggest. A run belongs to
- * whoever takes it first. What a device computed of a claim counts only when the claim is complete;
- * a device that fails gives the claim back, and the team does it in a second pass. So every pair is
- * counted once, and results are the same with and without a device.
+ * Who computes what is decided run by run of 64 references (device_runs.h). What a device computed
+ * of a claim counts only when the claim is complete; a device that fails gives the claim back, and
+ * the team does it in a second pass. So every pair is counted once, and results are the same with
+ * and without a device.
  */
 #ifndef TAL_SEARCH_DEVICE_PASS_H
 #define TAL_SEARCH_DEVICE_PASS_H
