@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "kernels/contract.h"
+#include "kernels/pace.h"
 #include "kernels/wave.h"
 
 typedef struct tal_kernel_table {
@@ -13,6 +14,7 @@ typedef struct tal_kernel_table {
     tal_gapless_function gapless;
     tal_identity_function identity;
     tal_wave wave[TAL_WIDTH_COUNT]; /* one pair at a time: 16 and 32 bit */
+    tal_pace pace;
 } tal_kernel_table;
 
 /* Fill from scalar upwards to `isa`: each level overwrites what it does better. */

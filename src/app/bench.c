@@ -12,7 +12,9 @@ static const tal_option options[] = {
     {.name = "csv",
      .kind = TAL_VALUE_TEXT,
      .value_name = "FILE",
-     .help = "write the numbers as comma-separated values too (bench/plot_scaling.py draws them)"},
+     .help =
+         "write the numbers as comma-separated values too (bench/plot_scaling.py draws those of "
+         "scaling and contention)"},
     {.name = "max-threads",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
@@ -25,7 +27,7 @@ static const tal_option options[] = {
      .default_text = "3",
      .min = 1,
      .max = TAL_BENCH_REPEATS_MAX,
-     .help = "measurements of each thread count, in turn; the median counts"},
+     .help = "measurements of each row, in turn with the others; the median counts"},
     {.name = "references",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
@@ -53,6 +55,31 @@ static const tal_option options[] = {
      .min = 1,
      .max = 1e9,
      .help = "contention: operations of each thread"},
+    {.name = "kernel",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "NAME",
+     .is_repeatable = true,
+     .help = "kernels: only this one, or this kind: score, score-local, score-local-8, gapless, "
+             "identity, wave and so on; may be given several times"},
+    {.name = "lengths",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "LIST",
+     .default_text = "16,50,100,350,1000,5000,35000",
+     .help = "kernels: residues of the query, separated by commas"},
+    {.name = "distribution",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "NAME",
+     .default_text = "uniform",
+     .choices = "uniform|protein|short|all",
+     .help = "kernels: lengths of references: about 350, as in proteomes (log-normal, median 300), "
+             "20 to 40"},
+    {.name = "sample-us",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "2000",
+     .min = 1,
+     .max = 1e7,
+     .help = "kernels: least microseconds of processor time of a measurement"},
     {0},
 };
 
@@ -100,9 +127,12 @@ static tal_status run_study(const tal_run *run, tal_buffer *table)
         status = tal_bench_scaling(run, table, &csv);
     else if (strcmp(study, "contention") == 0)
         status = tal_bench_contention(run, table, &csv);
+    else if (strcmp(study, "kernels") == 0)
+        status = tal_bench_kernels(run, table, &csv);
     else
-        status = tal_fail(TAL_ERR_USAGE, "unknown study '%.80s'; bench has scaling and contention",
-                          study);
+        status =
+            tal_fail(TAL_ERR_USAGE,
+                     "unknown study '%.80s'; bench has scaling, contention and kernels", study);
     if (status == TAL_OK && tal_run_text(run, "csv") != NULL)
         status = write_csv(tal_run_text(run, "csv"), &csv);
     tal_buffer_deinit(&csv);
@@ -124,7 +154,7 @@ const tal_command tal_command_bench = {
     .arguments = "STUDY",
     .argument_min = 1,
     .argument_max = 1,
-    .summary = "measure how the program scales with threads, and what sharing costs",
+    .summary = "measure how the program scales, what sharing costs, how fast kernels are",
     .description =
         "'bench scaling' searches simulated proteins in memory, by the same code as 'search', with "
         "1, 2, 4, ... threads, to the number of CPUs and beyond: with the same queries (strong) "
@@ -138,11 +168,21 @@ const tal_command tal_command_bench = {
         "one shared counter, counters side by side, padded counters, empty items of work, and the "
         "work-stealing deque with all others stealing.\n"
         "\n"
+        "'bench kernels' runs every kernel of every instruction set (of one with --isa) on random "
+        "proteins: 10^9 cells a second (GCUPS), median, least and most of the repeats, in "
+        "processor time of one thread. 'bound' is what the operations that a cell cannot do "
+        "without would allow: their number, by how many of them this machine was measured to do a "
+        "second, free of each other, loads and stores, in the same round; looking up scores is not "
+        "counted. 'share' is what is reached of it. Where the build found libparasail, the last "
+        "column is the ratio to the fastest of its kernels for the same alignments in the same "
+        "round. Identity counts positions compared.\n"
+        "\n"
         "The configuration counts as it does for a search, so that policies can be compared. "
         "Medians need a quiet machine.",
     .examples = "talaria bench scaling\n"
                 "talaria bench scaling --long query --max-threads 2 --config static.toml\n"
-                "talaria bench contention --csv contention.csv",
+                "talaria bench contention --csv contention.csv\n"
+                "talaria bench kernels --kernel score-local --isa avx2 --lengths 100,1000",
     .options = options,
     .run = run_bench,
 };

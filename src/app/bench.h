@@ -16,6 +16,7 @@ double tal_bench_median(double *values, int count);
 
 /* Measure, and append a table for people and lines of CSV (with a header line). One rank. */
 tal_status tal_bench_scaling(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+tal_status tal_bench_kernels(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 tal_status tal_bench_contention(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 
 #endif

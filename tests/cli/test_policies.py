@@ -125,8 +125,32 @@ class Bench(cli.Case):
         for subject in ("shared counter", "padded counters", "empty items", "deque"):
             self.assertIn(subject, result.out)
 
+    def test_kernels_are_selected_by_name_level_and_length(self):
+        csv = self.path("kernels.csv")
+        self.run_ok("bench", "kernels", "--kernel", "score-local-8", "--kernel", "wave", "--isa",
+                    "scalar", "--lengths", "5,17", "--repeats", 2, "--sample-us", 1, "--csv", csv)
+        with open(csv, encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split(",") for line in file]
+        self.assertEqual([row[:5] for row in rows[1:]],
+                         [[kernel, "scalar", "uniform", length, "2"] for length in ("5", "17")
+                          for kernel in ("score-local-8", "wave-16", "wave-32")])
+        self.assertTrue(all(len(row) == len(rows[0]) and float(row[5]) > 0 for row in rows[1:]))
+
+    def test_kernels_run_at_every_level(self):
+        result = self.run_ok("bench", "kernels", "--lengths", 9, "--repeats", 1, "--sample-us", 1,
+                             "--distribution", "all")
+        for kernel in ("score-local-8", "score-global-16", "score-semiglobal-32", "gapless",
+                       "identity", "wave-32"):
+            rows = [line.split() for line in result.out.splitlines() if kernel == line.split()[0]]
+            self.assertEqual({row[2] for row in rows}, {"uniform", "protein", "short"}, kernel)
+            for row in rows:  # Every level but the scalar one has a bound.
+                self.assertEqual(row[7] == "-", row[1] == "scalar", row)
+
     def test_misuse_is_refused(self):
         self.expect_error(64, ["scaling"], "bench", "nothing")
+        self.expect_error(64, ["gaplos", "gapless"], "bench", "kernels", "--kernel", "gaplos")
+        for lengths in ("0", "1,", "12x", "1,100001", ""):
+            self.expect_error(64, ["lengths", "100000"], "bench", "kernels", "--lengths", lengths)
         self.expect_error(64, ["one rank"], "bench", "scaling", ranks=2)
         self.expect_error(73, ["none"], "bench", "contention", "--operations", 1, "--max-threads",
                           1, "--csv", self.path("none/x.csv"))

@@ -32,6 +32,7 @@ HOMES = [
     (r"omp\.h", r"src/par/team\.c$"),
     (r"cuda(_.*)?\.h", ONE),
     (r"CL/.*\.h", ONE),
+    (r"parasail\.h", ONE),
     (r"zlib\.h|zstd\.h", r"src/seq/|src/store/"),
     (r"toml\+\+/.*|toml\.hpp", r"src/conf/"),
 ]
