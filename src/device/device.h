@@ -107,7 +107,7 @@ typedef struct tal_device_references {
 typedef struct tal_device_query {
     const int8_t *profile; /* len rows of 32 signed bytes (score/profile.h), values in -100..100 */
     int32_t len;           /* >= 1 */
-    int32_t cut;           /* smallest score wanted, >= 1 */
+    int32_t cut;           /* smallest score wanted, >= 0 */
 } tal_device_query;
 
 /* One batch: all queries against the references [ref_begin, ref_end) of the last upload.

@@ -229,6 +229,8 @@ static int32_t device_cut(const tal_device_feed *feed, const tal_feed_query *que
     const tal_search *search = feed->search;
     const tal_search_params *params = &search->params;
     int32_t cut = params->score_min > 1 ? params->score_min : 1;
+    if (params->is_filtered)
+        return tal_filter_cut(search, query->lid, shortest);
     int32_t floor = tal_candidates_floor(search->candidates, query->lid);
     cut = floor > cut ? floor : cut;
     if (params->evalue == INFINITY)
@@ -272,6 +274,7 @@ static tal_status submit(tal_device_feed *feed, feed_claim *claim)
     }
     TAL_ASSERT(batch->query_count > 0);
     tal_device_batch job = {
+        .task = feed->search->params.is_filtered ? TAL_DEVICE_GAPLESS : TAL_DEVICE_LOCAL,
         .queries = batch->queries,
         .query_count = batch->query_count,
         .ref_begin = claim->ref_at - part_first,

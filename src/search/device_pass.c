@@ -18,11 +18,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { CLAIM_PAIRS_MAX = 1 << 24 };
+enum {
+    CLAIM_PAIRS_MAX = 1 << 24,
+    PASSED_MAX = 1 << 24, /* pairs that passed the filter, of a block: no more claims then */
+};
 
 /* What the device found in complete claims. */
 typedef struct pass_counts {
-    uint64_t pairs, cells, rescues, candidates;
+    uint64_t pairs, cells, scored_pairs, scored_cells, rescues, candidates;
     uint64_t histogram[TAL_HISTOGRAM_BINS];
 } pass_counts;
 
@@ -34,6 +37,7 @@ struct tal_device_pass {
     _Atomic bool is_stopping;
     _Atomic uint64_t cells_done; /* for progress */
     pass_counts total;
+    tal_buffer passed; /* tal_passed: of the block, filtered only */
 
     pthread_t thread;
     bool is_running;
@@ -44,6 +48,7 @@ void tal_device_pass_destroy(tal_device_pass *pass)
 {
     if (pass == NULL)
         return;
+    tal_buffer_deinit(&pass->passed);
     tal_device_feed_deinit(&pass->feed);
     tal_device_runs_deinit(&pass->runs);
     tal_free(pass);
@@ -57,8 +62,6 @@ static const char *find_obstacle(const tal_search *search)
         return "devices score local alignments only";
     if (gap_one > TAL_DEVICE_GAP_MAX)
         return "gap costs are larger than devices hold";
-    if (search->params.is_filtered)
-        return "a filtered search runs on the processors alone";
     if (search->order_count == 0)
         return "this rank has no references";
     return NULL;
@@ -102,28 +105,46 @@ bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position)
     return pass == NULL || tal_device_runs_take(&pass->runs, position);
 }
 
+/* One pair with a score that may count: a candidate, or one that passes the filter. */
+static tal_status enter_hit(tal_device_pass *pass, const tal_device_hit *hit)
+{
+    const tal_search *search = pass->search;
+    const tal_feed_query *query = &pass->feed.queries[hit->query];
+    tal_lid lid = search->order[hit->ref];
+    if (!search->params.is_filtered)
+        return tal_search_enter(pass->search, query->lid, query->strand, lid, hit->score,
+                                &pass->total.candidates);
+    if (!tal_filter_passes(search, query->lid, lid, hit->score))
+        return TAL_OK;
+    tal_passed passed = {.list = (uint64_t)query->lid * 2 + (uint64_t)query->strand,
+                         .position = hit->ref};
+    return tal_buffer_append(&pass->passed, &passed, sizeof(passed));
+}
+
 /* A complete claim becomes part of the search. */
 static tal_status enter_claim(tal_device_pass *pass, tal_lid begin, tal_lid end)
 {
-    const tal_device_feed *feed = &pass->feed;
-    const tal_feed_found *found = &feed->found;
+    const tal_feed_found *found = &pass->feed.found;
     const tal_device_hit *hits = (const tal_device_hit *)(const void *)found->hits.data;
     size_t hit_count = found->hits.bytes / sizeof(*hits);
     for (size_t i = 0; i < hit_count; i++) {
-        const tal_feed_query *query = &feed->queries[hits[i].query];
-        tal_status status = tal_search_enter(pass->search, query->lid, query->strand,
-                                             pass->search->order[hits[i].ref], hits[i].score,
-                                             &pass->total.candidates);
+        tal_status status = enter_hit(pass, &hits[i]);
         if (status != TAL_OK)
             return status;
     }
-    uint64_t residues = pass->runs.residues[end] - pass->runs.residues[begin];
     tal_lid ref_count =
         tal_device_runs_begin(&pass->runs, end) - tal_device_runs_begin(&pass->runs, begin);
-    pass->total.pairs += (uint64_t)ref_count * feed->query_count;
-    pass->total.cells += residues * feed->query_residues;
-    pass->total.rescues += found->rescues;
+    uint64_t pairs = (uint64_t)ref_count * pass->feed.query_count;
+    uint64_t cells =
+        (pass->runs.residues[end] - pass->runs.residues[begin]) * pass->feed.query_residues;
+    pass->total.pairs += pairs;
+    pass->total.cells += cells;
     atomic_store_explicit(&pass->cells_done, pass->total.cells, memory_order_relaxed);
+    if (pass->search->params.is_filtered)
+        return TAL_OK; /* Scores in full come later. */
+    pass->total.scored_pairs += pairs;
+    pass->total.scored_cells += cells;
+    pass->total.rescues += found->rescues;
     for (int bin = 0; bin < TAL_HISTOGRAM_BINS; bin++)
         pass->total.histogram[bin] += found->histogram[bin];
     return TAL_OK;
@@ -143,7 +164,7 @@ static bool work(tal_device_pass *pass, tal_lid begin, tal_lid end)
     }
     pass->status = enter_claim(pass, begin, end);
     tal_device_runs_complete(&pass->runs, begin, end, tal_clock_ns() - start);
-    return pass->status == TAL_OK;
+    return pass->status == TAL_OK && pass->passed.bytes / sizeof(tal_passed) < PASSED_MAX;
 }
 
 static void *drive(void *context)
@@ -182,6 +203,7 @@ void tal_device_pass_begin(tal_device_pass *pass)
     atomic_store_explicit(&pass->is_stopping, false, memory_order_relaxed);
     atomic_store_explicit(&pass->cells_done, 0, memory_order_relaxed);
     memset(&pass->total, 0, sizeof(pass->total));
+    tal_buffer_reset(&pass->passed);
     pass->status = TAL_OK;
     if (pass->device == NULL)
         return;
@@ -224,8 +246,8 @@ tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out
     tal_accum *accum = pass->search->accum;
     tal_accum_add(accum, 0, TAL_COUNT_PAIRS, pass->total.pairs);
     tal_accum_add(accum, 0, TAL_COUNT_CELLS, pass->total.cells);
-    tal_accum_add(accum, 0, TAL_COUNT_SCORED_PAIRS, pass->total.pairs);
-    tal_accum_add(accum, 0, TAL_COUNT_SCORED_CELLS, pass->total.cells);
+    tal_accum_add(accum, 0, TAL_COUNT_SCORED_PAIRS, pass->total.scored_pairs);
+    tal_accum_add(accum, 0, TAL_COUNT_SCORED_CELLS, pass->total.scored_cells);
     tal_accum_add(accum, 0, TAL_COUNT_DEVICE_CELLS, pass->total.cells);
     tal_accum_add(accum, 0, TAL_COUNT_CANDIDATES, pass->total.candidates);
     tal_accum_add(accum, 0, TAL_COUNT_RESCUE_32, pass->total.rescues);
@@ -235,4 +257,10 @@ tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out
     memset(&pass->total, 0, sizeof(pass->total));
     *out_has_more = tal_device_runs_finish(&pass->runs);
     return TAL_OK;
+}
+
+const tal_passed *tal_device_pass_passed(const tal_device_pass *pass, size_t *out_count)
+{
+    *out_count = pass == NULL ? 0 : pass->passed.bytes / sizeof(tal_passed);
+    return *out_count == 0 ? NULL : (const tal_passed *)(const void *)pass->passed.data;
 }

@@ -14,6 +14,12 @@
 typedef struct tal_search tal_search;
 typedef struct tal_device_pass tal_device_pass;
 
+/* A pair that passed the filter on the device; the team looks at it once more, see filter.c. */
+typedef struct tal_passed {
+    uint64_t list;    /* query x 2 + strand */
+    tal_lid position; /* of the order */
+} tal_passed;
+
 /* NULL in *out_pass when the search has no device or none that can help (said in the log). */
 tal_status tal_device_pass_create(tal_search *search, tal_device_pass **out_pass);
 void tal_device_pass_destroy(tal_device_pass *pass); /* Accepts NULL. */
@@ -37,5 +43,9 @@ uint64_t tal_device_pass_cells(const tal_device_pass *pass);
  * *out_has_more: runs have come back; then go over all items once more, with
  * tal_device_pass_is_host saying which, and end again. Threads: main. */
 tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out_has_more);
+
+/* Pairs of this block that passed the filter on the device, in no order; a view, until the next
+ * block. Threads: main, after tal_device_pass_end. */
+const tal_passed *tal_device_pass_passed(const tal_device_pass *pass, size_t *out_count);
 
 #endif

@@ -100,6 +100,11 @@ tal_status tal_filter_score(tal_search *search, tal_search_worker *own, tal_lid 
                             tal_tally *tally);
 tal_status tal_filter_end(tal_search *search);
 
+/* Whether a pair of this gapless score passes (a device's score: whether it may pass); the smallest
+ * score with which any reference of at least ref_len residues might. Threads: any. */
+bool tal_filter_passes(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
+int32_t tal_filter_cut(const tal_search *search, tal_lid query, int32_t ref_len);
+
 /* Cut candidates to each query's best over all ranks; fills query_hits. Collective; agreed. */
 tal_status tal_search_select(tal_search *search);
 

@@ -61,7 +61,7 @@ class Device(cli.Case):
         exported = self.path("out.json")
         self.run_ok("export", result, "--format", "json", "-o", exported, "--force", "--quiet")
         cells = {name: int(re.search(rf"^talaria:   {name} +(\d+)$", done.err, re.M).group(1))
-                 for name in ("cells", "device_cells", "pairs", "hits")}
+                 for name in ("cells", "device_cells", "pairs", "scored_pairs", "hits")}
         self.assertGreater(cells["hits"], 0)
         return cli.sha256(exported), done.err, cells
 
@@ -78,6 +78,7 @@ class Device(cli.Case):
                 self.assertGreater(cells["device_cells"], 0)
                 self.assertEqual(cells["cells"], counted["cells"])
                 self.assertEqual(cells["pairs"], counted["pairs"])
+                self.assertEqual(cells["scored_pairs"], counted["scored_pairs"])
                 if whole:
                     self.assertEqual(cells["device_cells"], cells["cells"])
 
@@ -132,6 +133,18 @@ class Device(cli.Case):
         queries = self.file("queries.fa", fasta(records[:4] + records[-2:]))
         self.expect_same(queries, references, "--evalue", "10", "--max-hits", "0", "--type",
                          "nucleotide", batch_size=50)
+
+    def test_filtered_searches_are_the_same(self):
+        records = families(11, 20, AMINO, 40, 120)
+        references = self.file("refs.fa", fasta(records))
+        queries = self.file("queries.fa", fasta(records[::8]))
+        for options in ([], ["--filter-cut", "0", "--evalue", "10"], ["--filter-cut", "255"]):
+            self.expect_same(queries, references, "--mode", "filtered", *options, batch_size=30)
+        digest, log, cells = self.search(queries, references, "--mode", "filtered",
+                                         gpu_backend="host", batch_size=8,
+                                         env={"TALARIA_DEVICE_FAIL": "2"})
+        self.assertEqual(digest, self.search(queries, references, "--mode", "filtered")[0])
+        self.assertIn("device given up", log)
 
     def test_a_device_that_fails_gives_its_work_back(self):
         # So few that the device takes all of them at once, in four batches.
