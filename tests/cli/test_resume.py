@@ -67,6 +67,38 @@ class Resume(cli.Case):
             seen.add(self.journal_bytes())
             time.sleep(0.005)
 
+    @staticmethod
+    def processes(run, text=""):
+        """The living processes of a run whose command line holds `text`, by number: the launcher
+        gives each rank a process group of its own, but all stay in the session start() began."""
+        found = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    state, _, _, session = file.read().rpartition(")")[2].split()[:4]
+                with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                    command = file.read()
+            except OSError:
+                continue # It ended meanwhile.
+            if int(session) == run.pid and state != "Z" and text in command:
+                found.append(int(name))
+        return found
+
+    @staticmethod
+    def kill(number):
+        try:
+            os.kill(number, signal.SIGKILL)
+        except ProcessLookupError:
+            pass # It ended by itself.
+
+    def end(self, process):
+        """Kill what is left of the run; afterwards no process of it holds the job."""
+        for number in self.processes(process):
+            self.kill(number)
+        process.communicate()
+        while self.processes(process):
+            time.sleep(0.01)
+
     def expect_result(self, ranks=1):
         self.run_ok(*self.command(), ranks=ranks)
         self.assertEqual(self.digest(self.out), self.want)
@@ -90,14 +122,11 @@ class Resume(cli.Case):
         for _ in range(5):
             process = self.start(self.rng.choice((1, 2, 3)))
             time.sleep(self.rng.uniform(0.2, 1.5))
-            victims = subprocess.run(["pgrep", "-s", str(process.pid), "-f", "search"],
-                                     stdout=subprocess.PIPE, check=False).stdout.split()
-            if process.poll() is None and victims:
-                os.kill(int(self.rng.choice(victims)), signal.SIGKILL)
+            victims = self.processes(process, "search")
+            if victims:
+                self.kill(self.rng.choice(victims))
             time.sleep(0.1)
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            self.end(process)
             if os.path.exists(self.out):
                 break # It won the race.
         if not os.path.exists(self.out):
