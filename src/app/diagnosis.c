@@ -2,6 +2,7 @@
 #include "app/diagnosis.h"
 
 #include "base/log.h"
+#include "comm/traffic.h"
 #include "par/monitor.h"
 #include "search/candidates.h"
 #include "seq/reader.h"
@@ -29,6 +30,33 @@ static const meter_row meters[] = {
     METER_ROW(TAL_READER_QUEUE_NAME, "blocks_read"),
     METER_ROW(TAL_READER_POOL_NAME, "blocks_to_fill"),
 };
+/* Kinds of calls and the names of their numbers in the result file. */
+typedef struct traffic_row {
+    const char *name;
+    const char *calls, *messages, *bytes, *seconds;
+} traffic_row;
+
+#define TRAFFIC_ROW(name, key)                                            \
+    {                                                                     \
+        name, key "_calls", key "_messages", key "_bytes", key "_seconds" \
+    }
+
+static const traffic_row traffic_rows[TAL_TRAFFIC_COUNT] = {
+    [TAL_TRAFFIC_AGREE] = TRAFFIC_ROW("agree", "comm_agree"),
+    [TAL_TRAFFIC_BARRIER] = TRAFFIC_ROW("barrier", "comm_barrier"),
+    [TAL_TRAFFIC_BROADCAST] = TRAFFIC_ROW("broadcast", "comm_broadcast"),
+    [TAL_TRAFFIC_COMBINE] = TRAFFIC_ROW("combine", "comm_combine"),
+    [TAL_TRAFFIC_ACCUMULATE] = TRAFFIC_ROW("accumulate", "comm_accumulate"),
+    [TAL_TRAFFIC_PREFIX] = TRAFFIC_ROW("prefix", "comm_prefix"),
+    [TAL_TRAFFIC_GATHER] = TRAFFIC_ROW("gather", "comm_gather"),
+    [TAL_TRAFFIC_SIZES] = TRAFFIC_ROW("sizes of an exchange", "comm_sizes"),
+    [TAL_TRAFFIC_EXCHANGE] = TRAFFIC_ROW("exchange", "comm_exchange"),
+    [TAL_TRAFFIC_FILE_OPEN] = TRAFFIC_ROW("open, close a file", "file_open"),
+    [TAL_TRAFFIC_FILE_READ] = TRAFFIC_ROW("read a file", "file_read"),
+    [TAL_TRAFFIC_FILE_WRITE] = TRAFFIC_ROW("write a file", "file_write"),
+    [TAL_TRAFFIC_FILE_SYNC] = TRAFFIC_ROW("flush a file", "file_sync"),
+};
+
 enum { METER_COUNT = sizeof(meters) / sizeof(meters[0]), WORKERS_SHOWN = 16 };
 
 /* Runs in the watcher's thread. */
@@ -80,6 +108,19 @@ static tal_result_attribute number(const char *name, double value)
     return (tal_result_attribute){.name = name, .type = TAL_ATTRIBUTE_F64, .f64 = value};
 }
 
+static size_t list_traffic(const tal_comm *comm, tal_result_attribute *out_list)
+{
+    size_t count = 0;
+    for (int kind = 0; kind < TAL_TRAFFIC_COUNT; kind++) {
+        tal_traffic traffic = tal_traffic_get(comm, (tal_traffic_kind)kind);
+        out_list[count++] = number(traffic_rows[kind].calls, (double)traffic.calls);
+        out_list[count++] = number(traffic_rows[kind].messages, (double)traffic.messages);
+        out_list[count++] = number(traffic_rows[kind].bytes, (double)traffic.bytes);
+        out_list[count++] = number(traffic_rows[kind].seconds, (double)traffic.ns * 1e-9);
+    }
+    return count;
+}
+
 size_t tal_diagnosis_list(const tal_diagnosis *diagnosis, tal_result_attribute *out_list)
 {
     if (!diagnosis->has_stats)
@@ -107,7 +148,7 @@ size_t tal_diagnosis_list(const tal_diagnosis *diagnosis, tal_result_attribute *
     out_list[count++] = number("idle_max_seconds", (double)idle_max_ns * 1e-9);
     out_list[count++] = number("steal_seconds", (double)steal_ns * 1e-9);
     out_list[count++] = number("steals", (double)steal_count);
-    return count;
+    return count + list_traffic(diagnosis->comm, out_list + count);
 }
 
 static void show_meters(tal_comm *comm)
@@ -133,11 +174,35 @@ static void show_meters(tal_comm *comm)
                 (double)largest[i] * 1e-3);
 }
 
+static void show_traffic(tal_comm *comm)
+{
+    uint64_t sums[TAL_TRAFFIC_COUNT][3];
+    uint64_t longest[TAL_TRAFFIC_COUNT];
+    for (int kind = 0; kind < TAL_TRAFFIC_COUNT; kind++) {
+        tal_traffic traffic = tal_traffic_get(comm, (tal_traffic_kind)kind);
+        sums[kind][0] = traffic.calls;
+        sums[kind][1] = traffic.messages;
+        sums[kind][2] = traffic.bytes;
+        longest[kind] = traffic.ns;
+    }
+    tal_comm_sum_u64(comm, &sums[0][0], sizeof(sums) / sizeof(sums[0][0]));
+    tal_comm_max_u64(comm, longest, TAL_TRAFFIC_COUNT);
+    tal_log(TAL_LOG_INFO, "calls to other ranks and shared files, of all ranks:");
+    tal_log(TAL_LOG_INFO, "  %-20s %14s %12s %14s %14s", "kind", "calls", "messages", "bytes",
+            "longest s");
+    for (int kind = 0; kind < TAL_TRAFFIC_COUNT; kind++)
+        if (sums[kind][0] > 0)
+            tal_log(TAL_LOG_INFO, "  %-20s %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %14.4f",
+                    traffic_rows[kind].name, sums[kind][0], sums[kind][1], sums[kind][2],
+                    (double)longest[kind] * 1e-9);
+}
+
 void tal_diagnosis_show(const tal_diagnosis *diagnosis)
 {
     if (!diagnosis->has_stats)
         return;
     show_meters(diagnosis->comm);
+    show_traffic(diagnosis->comm);
     int count = tal_monitor_worker_count();
     tal_log(TAL_LOG_INFO, "workers of rank 0:");
     tal_log(TAL_LOG_INFO, "  %-20s %14s %12s %14s %14s", "worker", "waits for work", "idle s",

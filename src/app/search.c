@@ -246,10 +246,12 @@ static tal_status check_memory(const tal_search_run *self)
 static tal_status load_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
+    tal_io_stretch io = tal_io_begin(self);
     tal_load_params load = load_params(self, false);
     tal_status status =
         tal_load_partition(self->comm, &load, &self->references, &self->reference_info);
     self->load_seconds = tal_search_run_seconds(start);
+    tal_io_end(self, &io);
     if (status != TAL_OK)
         return status;
     const tal_set_info *info = &self->reference_info;
@@ -290,6 +292,7 @@ static tal_status search_block(tal_search_run *self, uint64_t index, const tal_s
     if (status != TAL_OK)
         return status;
     uint64_t start = tal_clock_ns();
+    tal_io_stretch io = tal_io_begin(self);
     tal_search_counts(self->search, counts);
     for (size_t i = 0; i < TAL_COUNT_COUNT; i++)
         counts[i] -= before[i];
@@ -298,6 +301,7 @@ static tal_status search_block(tal_search_run *self, uint64_t index, const tal_s
     status = tal_job_keep(self->job, index, block, &hits, counts, TAL_COUNT_COUNT);
     tal_wait_end(mark);
     self->write_seconds += tal_search_run_seconds(start);
+    tal_io_end(self, &io);
     return status;
 }
 
@@ -397,6 +401,7 @@ static tal_status close_result(tal_search_run *self, tal_result_writer *writer, 
 /* The result file from the finished blocks. Collective; agreed status. */
 static tal_status assemble(tal_search_run *self)
 {
+    tal_io_stretch io = tal_io_begin(self);
     tal_result_writer *writer = NULL;
     bool *is_hit = tal_alloc_zero(tal_seqset_count(self->references) * sizeof(*is_hit));
     tal_status status = tal_comm_agree(self->comm, is_hit == NULL ? TAL_ERR_MEMORY : TAL_OK);
@@ -409,6 +414,7 @@ static tal_status assemble(tal_search_run *self)
                                    self->reference_info.alphabet, &writer);
     if (status == TAL_OK)
         status = append_blocks(self, writer);
+    tal_io_end(self, &io);
     if (status == TAL_OK) {
         status = close_result(self, writer, is_hit);
         writer = NULL; /* Taken. */

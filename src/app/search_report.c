@@ -1,9 +1,29 @@
 /* What a search stores and prints about itself; see search_run.h. */
 #include "app/search_run.h"
 
+#include "base/clock.h"
+#include "comm/traffic.h"
+
 #include <math.h>
 #include <string.h>
 #include <sys/resource.h>
+
+static uint64_t comm_ns(const tal_search_run *self)
+{
+    tal_traffic_sums sums = tal_traffic_sum(self->comm);
+    return sums.waiting.ns + sums.data.ns;
+}
+
+tal_io_stretch tal_io_begin(const tal_search_run *self)
+{
+    return (tal_io_stretch){.start_ns = tal_clock_ns(), .comm_ns = comm_ns(self)};
+}
+
+void tal_io_end(tal_search_run *self, const tal_io_stretch *stretch)
+{
+    uint64_t whole = tal_clock_ns() - stretch->start_ns;
+    self->io_seconds += (double)(whole - (comm_ns(self) - stretch->comm_ns)) * 1e-9;
+}
 
 static tal_result_attribute text_attribute(const char *name, const char *text)
 {
@@ -87,6 +107,7 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
     struct rusage usage;
     double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
     tal_search_times times = tal_search_times_get(self->search);
+    tal_traffic_sums traffic = tal_traffic_sum(self->comm);
     const tal_result_attribute all[] = {
         f64_attribute("references", tal_seqset_count(self->references)),
         f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
@@ -96,6 +117,12 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
         f64_attribute("trace_seconds", times.trace),
         f64_attribute("exchange_seconds", times.exchange),
         f64_attribute("write_seconds", self->write_seconds),
+        f64_attribute("io_seconds", self->io_seconds),
+        f64_attribute("comm_seconds", (double)traffic.data.ns * 1e-9),
+        f64_attribute("comm_wait_seconds", (double)traffic.waiting.ns * 1e-9),
+        f64_attribute("comm_calls", (double)(traffic.data.calls + traffic.waiting.calls)),
+        f64_attribute("comm_messages", (double)traffic.data.messages),
+        f64_attribute("comm_bytes", (double)(traffic.data.bytes + traffic.waiting.bytes)),
         f64_attribute("peak_bytes", peak_bytes),
     };
     size_t count = sizeof(all) / sizeof(all[0]);

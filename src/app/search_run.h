@@ -14,7 +14,7 @@ enum {
     BLOCK_RESIDUES = 1 << 18,
     BLOCK_QUERIES = 1 << 12,
     TRACE_BYTES = 1 << 26,
-    ATTRIBUTE_LIMIT = 64,
+    ATTRIBUTE_LIMIT = 128,
     JOB_END_SECONDS = 120, /* before the end of a Slurm job: time to stop */
 };
 
@@ -39,8 +39,17 @@ typedef struct tal_search_run {
     tal_progress progress;
     tal_diagnosis diagnosis;
     double load_seconds, write_seconds;
+    double io_seconds; /* reading references, keeping blocks, assembling; without communication */
     uint64_t start_ns;
 } tal_search_run;
+
+/* A stretch of time that counts as io_seconds. */
+typedef struct tal_io_stretch {
+    uint64_t start_ns, comm_ns;
+} tal_io_stretch;
+
+tal_io_stretch tal_io_begin(const tal_search_run *self);
+void tal_io_end(tal_search_run *self, const tal_io_stretch *stretch);
 
 /* Seconds since a tal_clock_ns(). */
 double tal_search_run_seconds(uint64_t start_ns);

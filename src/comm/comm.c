@@ -7,28 +7,44 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "comm/comm_internal.h"
-#include "par/wait.h"
 
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { PIECE_BYTES = 1 << 30, MESSAGE_BYTES = 2048 };
 
 /* What one rank sends to one other rank in one round of an exchange. */
 enum { ROUND_BYTES = 1 << 24 };
 
+/* Between two looks of a rank at rest. */
+enum { REST_NS = 5000000 };
+
 struct tal_comm {
     MPI_Comm world;
+    bool is_part; /* of another one, which ends MPI */
     int rank, size;
     int node_rank, node_size;
+    tal_traffic traffic[TAL_TRAFFIC_COUNT];
 };
 
-/* Every wait for other ranks is noted, so that the watcher can tell it. `name`: constant text. */
-static tal_wait_mark begin_wait(const char *name)
+/* Bytes that count as given: one rank alone gives nothing. */
+static uint64_t given(const tal_comm *comm, uint64_t bytes)
 {
-    tal_wait_for what = {TAL_WAIT_RANKS, name, NULL};
-    return tal_wait_begin(&what);
+    return comm->size > 1 ? bytes : 0;
+}
+
+/* Size and place of this rank, in all and on its node. Collective. */
+static void look_around(tal_comm *comm)
+{
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
+    MPI_Comm node;
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
+    MPI_Comm_rank(node, &comm->node_rank);
+    MPI_Comm_size(node, &comm->node_size);
+    MPI_Comm_free(&node);
 }
 
 tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm)
@@ -41,14 +57,28 @@ tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm)
     if (comm == NULL)
         return TAL_ERR_MEMORY;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
-    MPI_Comm_rank(comm->world, &comm->rank);
-    MPI_Comm_size(comm->world, &comm->size);
-    MPI_Comm node;
-    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
-    MPI_Comm_rank(node, &comm->node_rank);
-    MPI_Comm_size(node, &comm->node_size);
-    MPI_Comm_free(&node);
+    look_around(comm);
     *out_comm = comm;
+    return TAL_OK;
+}
+
+tal_status tal_comm_create_part(tal_comm *comm, int count, tal_comm **out_part)
+{
+    bool is_in = comm->rank < count;
+    tal_comm *part = is_in ? tal_alloc_zero(sizeof(*part)) : NULL;
+    tal_status status = tal_comm_agree(comm, is_in && part == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status != TAL_OK) {
+        tal_free(part);
+        return status;
+    }
+    MPI_Comm group;
+    MPI_Comm_split(comm->world, is_in ? 0 : MPI_UNDEFINED, comm->rank, &group);
+    if (is_in) {
+        part->world = group;
+        part->is_part = true;
+        look_around(part);
+    }
+    *out_part = part;
     return TAL_OK;
 }
 
@@ -56,9 +86,11 @@ void tal_comm_destroy(tal_comm *comm)
 {
     if (comm == NULL)
         return;
+    bool is_part = comm->is_part;
     MPI_Comm_free(&comm->world);
     tal_free(comm);
-    MPI_Finalize();
+    if (!is_part)
+        MPI_Finalize();
 }
 
 void tal_comm_abort(const tal_comm *comm, int exit_code)
@@ -70,6 +102,16 @@ void tal_comm_abort(const tal_comm *comm, int exit_code)
 MPI_Comm tal_comm_world(const tal_comm *comm)
 {
     return comm->world;
+}
+
+tal_traffic *tal_comm_traffic(tal_comm *comm, tal_traffic_kind kind)
+{
+    return &comm->traffic[kind];
+}
+
+tal_traffic tal_traffic_get(const tal_comm *comm, tal_traffic_kind kind)
+{
+    return comm->traffic[kind];
 }
 
 int tal_comm_rank(const tal_comm *comm)
@@ -99,9 +141,9 @@ tal_status tal_comm_agree(tal_comm *comm, tal_status status)
         int rank;
     } mine = {(int)status, comm->rank}, worst;
     /* MPI_MAXLOC: the largest status; of equal ones the lowest rank. */
-    tal_wait_mark mark = begin_wait("agree");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_AGREE, "agree");
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, sizeof(mine)));
     if (worst.status == TAL_OK)
         return TAL_OK;
     char message[MESSAGE_BYTES] = "";
@@ -114,9 +156,22 @@ tal_status tal_comm_agree(tal_comm *comm, tal_status status)
 
 void tal_comm_barrier(tal_comm *comm)
 {
-    tal_wait_mark mark = begin_wait("barrier");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_BARRIER, "barrier");
     MPI_Barrier(comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, 0);
+}
+
+void tal_comm_rest(tal_comm *comm)
+{
+    const struct timespec nap = {.tv_nsec = REST_NS};
+    MPI_Request request;
+    int is_done = 0;
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_BARRIER, "rest");
+    MPI_Ibarrier(comm->world, &request);
+    for (MPI_Test(&request, &is_done, MPI_STATUS_IGNORE); !is_done;
+         MPI_Test(&request, &is_done, MPI_STATUS_IGNORE))
+        (void)nanosleep(&nap, NULL); /* Woken early: looks early. */
+    tal_call_end(&call, 0, 0);
 }
 
 void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
@@ -124,9 +179,9 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
     char *cursor = data;
     for (uint64_t done = 0; done < bytes;) {
         uint64_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
-        tal_wait_mark mark = begin_wait("broadcast");
+        tal_call call = tal_call_begin(comm, TAL_TRAFFIC_BROADCAST, "broadcast");
         MPI_Bcast(cursor + done, (int)piece, MPI_BYTE, root, comm->world);
-        tal_wait_end(mark);
+        tal_call_end(&call, 0, comm->rank == root ? given(comm, piece) : 0);
         done += piece;
     }
 }
@@ -134,49 +189,51 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
 void tal_comm_sum_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
-    tal_wait_mark mark = begin_wait("sum");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "sum");
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_SUM, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
 }
 
 void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
-    tal_wait_mark mark = begin_wait("max");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "max");
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
 }
 
 void tal_comm_or_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "or");
     MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_BOR, comm->world);
+    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
 }
 
 void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
     TAL_ASSERT(count <= PIECE_BYTES);
     bool is_root = comm->rank == 0;
-    tal_wait_mark mark = begin_wait("accumulate");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_ACCUMULATE, "accumulate");
     MPI_Reduce(is_root ? MPI_IN_PLACE : values, is_root ? values : NULL, (int)count, MPI_UINT64_T,
                MPI_SUM, 0, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, is_root ? 0 : count * sizeof(*values));
 }
 
 uint64_t tal_comm_prefix_u64(tal_comm *comm, uint64_t value)
 {
     uint64_t prefix = 0;
-    tal_wait_mark mark = begin_wait("prefix");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_PREFIX, "prefix");
     MPI_Exscan(&value, &prefix, 1, MPI_UINT64_T, MPI_SUM, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, sizeof(value)));
     return comm->rank == 0 ? 0 : prefix; /* Undefined on rank 0 by the standard. */
 }
 
 void tal_comm_gather_u64(tal_comm *comm, uint64_t value, uint64_t *out_values)
 {
-    tal_wait_mark mark = begin_wait("gather");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_GATHER, "gather");
     MPI_Allgather(&value, 1, MPI_UINT64_T, out_values, 1, MPI_UINT64_T, comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, sizeof(value)));
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -232,6 +289,8 @@ static void exchange_round(exchange *state, tal_comm *comm, uint64_t round, uint
 {
     int send_total = 0;
     int receive_total = 0;
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
     for (int rank = 0; rank < comm->size; rank++) {
         uint64_t done = round * share;
         uint64_t to_send = state->send_bytes[rank] - min_u64(state->send_bytes[rank], done);
@@ -246,12 +305,16 @@ static void exchange_round(exchange *state, tal_comm *comm, uint64_t round, uint
                    (size_t)state->send_counts[rank]);
         send_total += state->send_counts[rank];
         receive_total += state->receive_counts[rank];
+        if (rank != comm->rank && state->send_counts[rank] > 0) {
+            messages++;
+            bytes += (uint64_t)state->send_counts[rank];
+        }
     }
-    tal_wait_mark mark = begin_wait("exchange");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_EXCHANGE, "exchange");
     MPI_Alltoallv(state->send_round, state->send_counts, state->send_at, MPI_BYTE,
                   state->receive_round, state->receive_counts, state->receive_at, MPI_BYTE,
                   comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, messages, bytes);
     for (int rank = 0; rank < comm->size; rank++)
         if (state->receive_counts[rank] > 0)
             memcpy(received + state->receive_begin[rank] + round * share,
@@ -270,10 +333,10 @@ tal_status tal_comm_exchange(tal_comm *comm, const uint8_t *send, const uint64_t
 
     for (size_t rank = 0; rank < size; rank++)
         state.send_bytes[rank] = send_begin[rank + 1] - send_begin[rank];
-    tal_wait_mark mark = begin_wait("exchange of sizes");
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_SIZES, "exchange of sizes");
     MPI_Alltoall(state.send_bytes, 1, MPI_UINT64_T, state.receive_bytes, 1, MPI_UINT64_T,
                  comm->world);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, given(comm, (size - 1) * sizeof(*state.send_bytes)));
     uint64_t largest = 0;
     state.receive_begin[0] = 0;
     for (size_t rank = 0; rank < size; rank++) {

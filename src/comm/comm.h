@@ -14,7 +14,11 @@ typedef struct tal_comm tal_comm;
 /* Start MPI (threads: funneled) and view the world. Collective. Release with tal_comm_destroy. */
 tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm);
 
-/* End MPI. Collective. */
+/* The first `count` ranks as a communicator of their own, with counters from 0; NULL on the others.
+ * Collective; agreed status. Release with tal_comm_destroy, before `comm`. */
+tal_status tal_comm_create_part(tal_comm *comm, int count, tal_comm **out_part);
+
+/* End MPI, or the part. Accepts NULL. Collective. */
 void tal_comm_destroy(tal_comm *comm);
 
 /* End the whole job at once with `exit_code`, without the other ranks' consent. Not collective. */
@@ -32,6 +36,9 @@ int tal_comm_node_size(const tal_comm *comm);
 tal_status tal_comm_agree(tal_comm *comm, tal_status status);
 
 void tal_comm_barrier(tal_comm *comm);
+
+/* A barrier in which ranks sleep, for long waits: looks every few milliseconds. Collective. */
+void tal_comm_rest(tal_comm *comm);
 
 /* `bytes` may exceed 2 GiB: sent in pieces. Collective. */
 void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root);

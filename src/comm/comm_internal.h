@@ -3,10 +3,28 @@
 #define TAL_COMM_COMM_INTERNAL_H
 
 #include "comm/comm.h"
+#include "comm/traffic.h"
+#include "par/wait.h"
 
 #include <mpi.h>
 
 /* The communicator behind a tal_comm, for MPI-IO here and HDF5 in store/mpio.c. */
 MPI_Comm tal_comm_world(const tal_comm *comm);
+
+/* Where calls of a kind are counted. */
+tal_traffic *tal_comm_traffic(tal_comm *comm, tal_traffic_kind kind);
+
+/* A call: timed and counted, and noted for the watcher if it may wait for other ranks. `what` is
+ * constant text for the watcher; NULL: does not wait for others. */
+typedef struct tal_call {
+    tal_wait_mark mark;
+    tal_traffic *traffic;
+    uint64_t start_ns;
+} tal_call;
+
+tal_call tal_call_begin(tal_comm *comm, tal_traffic_kind kind, const char *what);
+
+/* It is done; this rank gave others `bytes` in `messages`. */
+void tal_call_end(const tal_call *call, uint64_t messages, uint64_t bytes);
 
 #endif

@@ -15,6 +15,7 @@
 enum { PIECE_BYTES = 1 << 30 };
 
 struct tal_file {
+    tal_comm *comm;
     MPI_File handle;
     char *path;
     uint64_t bytes;
@@ -40,9 +41,12 @@ static tal_status file_open(tal_comm *comm, const char *path, int mode, tal_stat
         tal_free(file);
         return status;
     }
+    file->comm = comm;
     file->path = strcpy(copy, path);
     errno = 0;
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_FILE_OPEN, "open a file");
     int code = MPI_File_open(tal_comm_world(comm), path, mode, MPI_INFO_NULL, &file->handle);
+    tal_call_end(&call, 0, 0);
     if (code != MPI_SUCCESS)
         status = fail_with_mpi(failure, "open", path, code);
     status = tal_comm_agree(comm, status);
@@ -81,7 +85,9 @@ tal_status tal_file_open_write(tal_comm *comm, const char *path, tal_file **out_
 tal_status tal_file_sync(tal_comm *comm, tal_file *file)
 {
     errno = 0;
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_FILE_SYNC, "flush a file");
     int code = MPI_File_sync(file->handle);
+    tal_call_end(&call, 0, 0);
     return tal_comm_agree(
         comm, code == MPI_SUCCESS ? TAL_OK : fail_with_mpi(TAL_ERR_IO, "write", file->path, code));
 }
@@ -91,7 +97,9 @@ tal_status tal_file_close(tal_comm *comm, tal_file *file)
     if (file == NULL)
         return TAL_OK;
     errno = 0;
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_FILE_OPEN, "close a file");
     int code = MPI_File_close(&file->handle);
+    tal_call_end(&call, 0, 0);
     tal_status status =
         code == MPI_SUCCESS ? TAL_OK : fail_with_mpi(TAL_ERR_IO, "close", file->path, code);
     status = tal_comm_agree(comm, status);
@@ -114,12 +122,15 @@ tal_status tal_file_read_at(tal_file *file, uint64_t offset, void *data, uint64_
         int piece = bytes - done < PIECE_BYTES ? (int)(bytes - done) : PIECE_BYTES;
         MPI_Status state;
         errno = 0;
+        tal_call call = tal_call_begin(file->comm, TAL_TRAFFIC_FILE_READ, NULL);
         int code = MPI_File_read_at(file->handle, (MPI_Offset)(offset + done), cursor + done, piece,
                                     MPI_BYTE, &state);
+        int count = 0;
+        if (code == MPI_SUCCESS)
+            MPI_Get_count(&state, MPI_BYTE, &count);
+        tal_call_end(&call, 0, count > 0 ? (uint64_t)count : 0);
         if (code != MPI_SUCCESS)
             return fail_with_mpi(TAL_ERR_IO, "read", file->path, code);
-        int count = 0;
-        MPI_Get_count(&state, MPI_BYTE, &count);
         if (count <= 0)
             break;
         done += (uint64_t)count;
@@ -143,11 +154,13 @@ tal_status tal_file_write_at_all(tal_comm *comm, tal_file *file, uint64_t offset
         int piece = bytes - done < PIECE_BYTES ? (int)(bytes - done) : PIECE_BYTES;
         MPI_Status state;
         errno = 0;
+        tal_call call = tal_call_begin(comm, TAL_TRAFFIC_FILE_WRITE, NULL);
         int code = MPI_File_write_at(file->handle, (MPI_Offset)(offset + done), cursor + done,
                                      piece, MPI_BYTE, &state);
         int count = 0;
         if (code == MPI_SUCCESS)
             MPI_Get_count(&state, MPI_BYTE, &count);
+        tal_call_end(&call, 0, count > 0 ? (uint64_t)count : 0);
         if (status == TAL_OK && code != MPI_SUCCESS)
             status = fail_with_mpi(TAL_ERR_IO, "write", file->path, code);
         else if (status == TAL_OK && count != piece)

@@ -36,6 +36,7 @@ class Diagnosis(cli.Case):
                     self.assertGreaterEqual(int(found.group(1)), 40)
                     self.assertRegex(result.err, r"blocks read +\d+")
                     self.assertEqual("workers of rank 0:" in result.err, True)
+                    self.assertRegex(result.err, r"broadcast +\d+ +0 +\d+")
             self.assertEqual(len(digests), 1)
 
     def test_stats_are_stored(self):
@@ -48,9 +49,21 @@ class Diagnosis(cli.Case):
         with h5py.File(self.path("out.h5")) as file:
             self.assertGreaterEqual(sum(file["ranks/hit_table_acquisitions"][:]), 40)
             self.assertEqual(file["ranks/idle_seconds"].shape, (2,))
+            # What is given in all is what is given by kind.
+            ranks = file["ranks"]
+            kinds = [name for name in ranks if re.fullmatch("comm_[a-z]+_bytes", name)]
+            self.assertGreater(len(kinds), 5)
+            self.assertEqual(sum(ranks[name][0] for name in kinds), ranks["comm_bytes"][0])
+            self.assertGreater(ranks["comm_broadcast_bytes"][0], 0)
+            self.assertEqual(ranks["comm_agree_calls"][0], ranks["comm_agree_calls"][1])
+            size = sum(os.path.getsize(path) for path in (self.sequences,))
+            self.assertGreaterEqual(sum(ranks["file_read_bytes"][:]), size)
         self.search("--quiet")
         with h5py.File(self.path("out.h5")) as file:
             self.assertNotIn("hit_table_acquisitions", file["ranks"])
+            self.assertNotIn("comm_broadcast_bytes", file["ranks"])
+            self.assertEqual(file["ranks/comm_bytes"][0], 0) # One rank gives nobody anything.
+            self.assertGreater(file["ranks/comm_calls"][0], 0)
 
     def test_a_stall_is_told_and_ends_the_program(self):
         pipe = self.path("silent")
