@@ -227,6 +227,24 @@ static tal_status score_as_pairs(const tal_ladder *ladder, tal_ladder_scratch *s
     return TAL_OK;
 }
 
+tal_status tal_ladder_score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                                 const int8_t *profile, int32_t query_len, const uint8_t *ref,
+                                 int32_t ref_len, int32_t *out_score)
+{
+    TAL_ASSERT(query_len >= 1);
+    TAL_ASSERT(ref_len >= 1);
+    const ladder_pair pair = {
+        .profile = profile, .query_len = query_len, .ref = ref, .ref_len = ref_len};
+    tal_width width = first_width(ladder, query_len, ref_len);
+    bool is_saturated = false;
+    if (width == TAL_WIDTH_8)
+        width = TAL_WIDTH_16;
+    tal_status status = score_pair(ladder, scratch, &pair, width, out_score, &is_saturated);
+    if (status == TAL_OK && is_saturated)
+        status = score_pair(ladder, scratch, &pair, TAL_WIDTH_32, out_score, &is_saturated);
+    return status;
+}
+
 tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratch,
                             const int8_t *profile, int32_t query_len, const tal_seqset *set,
                             const tal_batch *batch, int32_t *out_scores)

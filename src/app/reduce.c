@@ -1,0 +1,311 @@
+/* talaria reduce: fewer references, each of which verifiably stands for others. */
+#include "app/cluster_format.h"
+#include "app/command.h"
+#include "app/team_setup.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "reduce/clusters.h"
+#include "reduce/reduce.h"
+#include "seq/load.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+static const tal_option options[] = {
+    {.name = "clusters",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help = "table to make: representative and record, one record a line"},
+    {.name = "clstr",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help = "clusters to write as CD-HIT does"},
+    {.name = "uc",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help = "clusters to write as UCLUST and VSEARCH do"},
+    {.name = "force", .kind = TAL_VALUE_FLAG, .help = "replace files that exist"},
+    {.name = "identity",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "PERCENT",
+     .default_text = "90",
+     .min = 1,
+     .max = 100,
+     .help = "identical positions of the alignment's columns, at least; two decimals count"},
+    {.name = "coverage",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "PERCENT",
+     .default_text = "80",
+     .min = 0,
+     .max = 100,
+     .help = "residues that the alignment spans, at least; two decimals count"},
+    {.name = "coverage-mode",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "MODE",
+     .default_text = "both",
+     .choices = "both|member|representative", /* in the order of tal_coverage_mode */
+     .help = "whose residues must be covered"},
+    {.name = "evalue",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "E",
+     .max = 1e300,
+     .help = "largest E-value of a member against its representative; no limit when not given"},
+    {.name = "min-length",
+     .kind = TAL_VALUE_INT,
+     .value_name = "L",
+     .default_text = "0",
+     .max = 1e9,
+     .help = "shorter sequences are not compared: each distinct one stays its own representative"},
+    {.name = "order",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "ORDER",
+     .default_text = "cover",
+     .choices = "cover|length", /* in the order of tal_reduce_order */
+     .help = "who becomes a representative first: cover takes those that could stand for most "
+             "others and gives fewer representatives; length takes the longest"},
+    {.name = "type",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "TYPE",
+     .default_text = "auto",
+     .choices = "auto|protein|nucleotide",
+     .help = "what the sequences are; auto looks at the first ones"},
+    {.name = "matrix",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "NAME|FILE",
+     .help = "substitution matrix: BLOSUM45, 50, 62, 80, 90, PAM30, 70, 250, or a file in NCBI "
+             "format; default BLOSUM62, or match 2 and mismatch -3 for nucleotides"},
+    {.name = "open-files",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "10",
+     .min = 1,
+     .max = 1000,
+     .conf_key = "input.open_files",
+     .help = "input files read at the same time"},
+    {.name = "memory",
+     .kind = TAL_VALUE_BYTES,
+     .value_name = "BYTES",
+     .default_text = "4G",
+     .min = 1 << 20,
+     .max = 1e18,
+     .help = "memory each rank may take for k-mers; where they need more, hash space is cut into "
+             "passes (1G is 1024M)"},
+    {0},
+};
+
+typedef struct reduce_run {
+    tal_run *run;
+    tal_comm *comm;
+    tal_team *team;
+    tal_seqset *set;
+    tal_set_info info;
+    tal_matrix matrix;
+    tal_reduce_params params;
+    tal_assignment *assignment;
+    tal_clusters *clusters;
+    tal_reduce_summary summary;
+    uint64_t start_ns;
+} reduce_run;
+
+static tal_status check_output(const tal_run *run, const char *name)
+{
+    const char *path = tal_run_text(run, name);
+    if (path == NULL || tal_run_flag(run, "force") || access(path, F_OK) != 0)
+        return TAL_OK;
+    return tal_fail(TAL_ERR_OUTPUT, "'%s' exists; choose another name or give --force", path);
+}
+
+/* The files a user may ask for. */
+static const struct {
+    const char *option;
+    tal_cluster_format format;
+} outputs[] = {
+    {"clusters", tal_cluster_format_table},
+    {"clstr", tal_cluster_format_clstr},
+    {"uc", tal_cluster_format_uc},
+};
+enum { OUTPUT_COUNT = sizeof(outputs) / sizeof(*outputs) };
+
+static tal_status check_options(const tal_run *run)
+{
+    bool has_output = false;
+    for (int i = 0; i < OUTPUT_COUNT; i++) {
+        tal_status status = check_output(run, outputs[i].option);
+        if (status != TAL_OK)
+            return status;
+        has_output |= tal_run_text(run, outputs[i].option) != NULL;
+    }
+    if (!has_output)
+        return tal_fail(TAL_ERR_USAGE, "reduce needs a file to write: give '--clusters FILE'");
+    return TAL_OK;
+}
+
+static tal_status load(reduce_run *self)
+{
+    const int count = tal_run_argument_count(self->run);
+    const char **paths = tal_alloc_array((size_t)count, sizeof(*paths));
+    tal_status status = tal_comm_agree(self->comm, paths == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status != TAL_OK)
+        return status;
+    for (int i = 0; i < count; i++)
+        paths[i] = tal_run_argument(self->run, i);
+    const tal_load_params params = {
+        .paths = paths,
+        .path_count = (size_t)count,
+        .role = "references",
+        .alphabet = (tal_alphabet_choice)tal_run_choice(self->run, "type"),
+        .open_file_limit = (int)tal_run_int(self->run, "open-files"),
+    };
+    status = tal_load_partition(self->comm, &params, &self->set, &self->info);
+    tal_free(paths);
+    return status;
+}
+
+/* A percentage in hundredths. */
+static int32_t share(const tal_run *run, const char *name)
+{
+    return (int32_t)lround(tal_run_real(run, name) * 100);
+}
+
+static tal_status choose(reduce_run *self)
+{
+    const tal_run *run = self->run;
+    const char *name = tal_run_text(run, "matrix");
+    const bool has_evalue = tal_run_is_given(run, "evalue");
+    tal_status status =
+        name != NULL || self->info.alphabet == TAL_PROTEIN
+            ? tal_matrix_load(name == NULL ? "BLOSUM62" : name, self->info.alphabet, &self->matrix)
+            : tal_matrix_match_mismatch(2, -3, &self->matrix);
+    if (status != TAL_OK)
+        return status;
+    self->params = (tal_reduce_params){
+        .isa = tal_run_isa(run),
+        .identity = share(run, "identity"),
+        .coverage = share(run, "coverage"),
+        .coverage_mode = (tal_coverage_mode)tal_run_choice(run, "coverage-mode"),
+        .evalue = has_evalue ? tal_run_real(run, "evalue") : INFINITY,
+        .len_min = (int32_t)tal_run_int(run, "min-length"),
+        .order = (tal_reduce_order)tal_run_choice(run, "order"),
+        .matrix = &self->matrix,
+        .gaps = tal_gaps_default(&self->matrix),
+        .residue_count = self->info.residue_count,
+        .sequence_count = self->info.sequence_count,
+        .memory_bytes = (uint64_t)tal_run_int(run, "memory"),
+    };
+    return has_evalue ? tal_stats_find(&self->matrix, self->params.gaps, &self->params.stats)
+                      : TAL_OK;
+}
+
+static tal_status write_tables(reduce_run *self)
+{
+    tal_status status = tal_clusters_gather(self->comm, self->set, self->assignment,
+                                            self->info.sequence_count, &self->clusters);
+    for (int i = 0; status == TAL_OK && i < OUTPUT_COUNT; i++) {
+        const char *path = tal_run_text(self->run, outputs[i].option);
+        if (path != NULL)
+            status = tal_clusters_write(self->comm, self->clusters, outputs[i].format,
+                                        self->info.alphabet, path);
+    }
+    return status;
+}
+
+/* "1: 20, 2: 12, 3-4: 7": clusters by size. Collective. */
+static void report_sizes(const reduce_run *self)
+{
+    uint64_t counts[64];
+    tal_buffer text = {0};
+    tal_status status = TAL_OK;
+    tal_clusters_histogram(self->comm, self->clusters, counts);
+    for (int bin = 0; status == TAL_OK && bin < 64; bin++) {
+        if (counts[bin] == 0)
+            continue;
+        uint64_t most = UINT64_C(1) << bin;
+        const char *comma = text.bytes == 0 ? "" : ", ";
+        status = most <= 2
+                     ? tal_buffer_printf(&text, "%s%" PRIu64 ": %" PRIu64, comma, most, counts[bin])
+                     : tal_buffer_printf(&text, "%s%" PRIu64 "-%" PRIu64 ": %" PRIu64, comma,
+                                         most / 2 + 1, most, counts[bin]);
+    }
+    if (status == TAL_OK && text.bytes > 0 && !tal_run_is_quiet(self->run))
+        tal_log(TAL_LOG_INFO, "clusters by size: %s", (const char *)text.data);
+    tal_buffer_deinit(&text);
+}
+
+static void report(const reduce_run *self)
+{
+    const tal_reduce_summary *summary = &self->summary;
+    const tal_set_info *info = &self->info;
+    tal_log(TAL_LOG_INFO,
+            "%" PRIu64 " sequences (%" PRIu64 " residues), %" PRIu64 " distinct (%" PRIu64
+            " residues)",
+            info->sequence_count, info->residue_count, summary->distinct_count,
+            summary->distinct_residues);
+    tal_log(TAL_LOG_INFO,
+            "%" PRIu64 " representatives (%.1f %% of the sequences) with %" PRIu64
+            " residues (%.1f %%)",
+            summary->representative_count,
+            100.0 * (double)summary->representative_count / (double)info->sequence_count,
+            summary->representative_residues,
+            100.0 * (double)summary->representative_residues /
+                (double)(info->residue_count == 0 ? 1 : info->residue_count));
+    tal_log(TAL_LOG_INFO,
+            "%" PRIu64 " rounds, %" PRIu64 " steps, %" PRIu64 " pairs, %" PRIu64
+            " alignments; the last round found a representative for %" PRIu64 " of %" PRIu64,
+            summary->round_count, summary->step_count, summary->pair_count,
+            summary->alignment_count, summary->last_round_members, summary->last_round_pool);
+    tal_log(TAL_LOG_INFO, "%.2f s", (double)(tal_clock_ns() - self->start_ns) * 1e-9);
+}
+
+static tal_status run_reduce(tal_run *run)
+{
+    reduce_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
+    tal_stop_install();
+    tal_status status = tal_comm_agree(self.comm, check_options(run));
+    if (status == TAL_OK)
+        status = load(&self);
+    if (status == TAL_OK)
+        status = tal_comm_agree(self.comm, choose(&self));
+    if (status == TAL_OK)
+        status = tal_team_setup(run, &self.team);
+    if (status == TAL_OK)
+        status = tal_reduce(self.comm, self.team, self.set, &self.params, &self.assignment,
+                            &self.summary);
+    if (status == TAL_OK)
+        status = write_tables(&self);
+    if (status == TAL_OK && !tal_run_is_quiet(run))
+        report(&self);
+    if (status == TAL_OK)
+        report_sizes(&self);
+    tal_clusters_destroy(self.clusters);
+    tal_assignment_destroy(self.assignment);
+    tal_team_destroy(self.team);
+    tal_seqset_destroy(self.set);
+    tal_set_info_deinit(&self.info);
+    return status;
+}
+
+const tal_command tal_command_reduce = {
+    .name = "reduce",
+    .arguments = "REFERENCES...",
+    .argument_min = 1,
+    .argument_max = -1,
+    .summary = "representatives of a reference set, every other sequence verified against one",
+    .description =
+        "Chooses representatives and gives every other sequence one that stands for it: their best "
+        "local alignment has at least the identity asked for, in columns, and spans at least the "
+        "coverage asked for of both, of the member or of the representative. Every member is "
+        "aligned in full with the representative it ends with. The result is the same for any "
+        "number of ranks and threads, any memory, and any order of the input.\n"
+        "\n"
+        "Equal sequences are found first. Then sequences that share k-mers are compared, in rounds "
+        "with different seeds; each round looks at the representatives of the one before.",
+    .examples = "talaria reduce references.fasta --identity 90 --clusters clusters.tsv\n"
+                "mpirun -n 8 talaria reduce nr.fasta.zst --identity 50 --coverage 80 --clusters "
+                "nr50.tsv\n",
+    .options = options,
+    .run = run_reduce,
+};

@@ -1,0 +1,520 @@
+/* The whole of a reduction: distinct sequences, rounds of candidates and decisions, the answer for
+ * every record; see reduce.h.
+ *
+ * Each round looks at the representatives that the round before left, with other seeds, so that it
+ * finds pairs which shared no k-mer yet. A representative that becomes a member leaves its own
+ * members behind: they are verified against the one that took it, and those that do not pass are
+ * candidates and candidates' seekers in the next round like representatives. When rounds are over,
+ * those still without one are decided against representatives that no longer change.
+ */
+#include "reduce/reduction.h"
+
+#include "align/cigar.h"
+#include "base/alloc.h"
+#include "reduce/outbox.h"
+#include "reduce/rounds.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a record is told of its sequence; the edits follow. */
+typedef struct fate {
+    tal_gid representative;
+    tal_certificate certificate;
+    uint32_t is_reverse;
+} fate;
+
+static uint8_t state_at(const tal_reduction *self, tal_lid local)
+{
+    return atomic_load_explicit(&self->states[local], memory_order_relaxed);
+}
+
+static void set_state(tal_reduction *self, tal_lid local, tal_vertex_state state)
+{
+    atomic_store_explicit(&self->states[local], (uint8_t)state, memory_order_relaxed);
+}
+
+tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,
+                             const tal_verify_job *job, bool *out_passes)
+{
+    tal_buffer *arena = &self->arenas[worker];
+    tal_vertex *vertex = &self->vertices[local];
+    tal_certificate certificate;
+    const size_t at = arena->bytes;
+    tal_status status = tal_verify(self->verifiers[worker], job, out_passes, &certificate, arena);
+    if (status != TAL_OK || !*out_passes)
+        return status;
+    *vertex = (tal_vertex){
+        .representative = id,
+        .certificate = certificate,
+        .edit_count = (uint32_t)((arena->bytes - at) / sizeof(uint32_t)),
+        .is_reverse = job->is_reverse,
+        .arena = (uint16_t)worker,
+        .edits_at = at,
+    };
+    atomic_store_explicit(&self->states[local], TAL_VERTEX_MEMBER, memory_order_release);
+    return TAL_OK;
+}
+
+static tal_status answer_vertex(const void *context, uint64_t local, tal_buffer *reply)
+{
+    const tal_reduction *self = context;
+    uint64_t taker = state_at(self, (tal_lid)local) == TAL_VERTEX_MEMBER
+                         ? self->vertices[local].representative
+                         : UINT64_MAX;
+    uint64_t is_reverse = self->vertices[local].is_reverse;
+    tal_status status = tal_buffer_append(reply, &taker, sizeof(taker));
+    return status == TAL_OK ? tal_buffer_append(reply, &is_reverse, sizeof(is_reverse)) : status;
+}
+
+static tal_status answer_residues(const void *context, uint64_t local, tal_buffer *reply)
+{
+    const tal_reduction *self = context;
+    const tal_seqset *sequences = self->distinct.sequences;
+    return tal_buffer_append(reply, tal_seqset_residues(sequences, (tal_lid)local),
+                             (size_t)tal_seqset_len(sequences, (tal_lid)local));
+}
+
+static tal_status answer_gid(const void *context, uint64_t local, tal_buffer *reply)
+{
+    const tal_reduction *self = context;
+    tal_gid gid = tal_seqset_gid(self->distinct.sequences, (tal_lid)local);
+    return tal_buffer_append(reply, &gid, sizeof(gid));
+}
+
+static int compare_u64(const void *left, const void *right)
+{
+    const uint64_t *a = left;
+    const uint64_t *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Sort, drop repeats; returns the new count. */
+static size_t make_distinct(uint64_t *values, size_t count)
+{
+    size_t kept = 0;
+    if (count > 0)
+        qsort(values, count, sizeof(*values), compare_u64);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || values[i] != values[i - 1])
+            values[kept++] = values[i];
+    return kept;
+}
+
+static size_t find_u64(const uint64_t *values, size_t count, uint64_t value)
+{
+    const uint64_t *found = bsearch(&value, values, count, sizeof(*values), compare_u64);
+    return (size_t)(found - values);
+}
+
+/* The distinct representatives of this rank's members. */
+static tal_status list_representatives(const tal_reduction *self, uint64_t **out_ids,
+                                       size_t *out_count)
+{
+    uint64_t *ids = tal_alloc_array(self->count, sizeof(*ids));
+    if (ids == NULL)
+        return TAL_ERR_MEMORY;
+    size_t count = 0;
+    for (tal_lid local = 0; local < self->count; local++)
+        if (state_at(self, local) == TAL_VERTEX_MEMBER)
+            ids[count++] = self->vertices[local].representative;
+    *out_ids = ids;
+    *out_count = make_distinct(ids, count);
+    return TAL_OK;
+}
+
+/* A member whose representative was taken, and by whom. */
+typedef struct orphan {
+    uint64_t taker;
+    tal_lid local;
+    bool is_reverse;
+} orphan;
+
+typedef struct adoption {
+    tal_reduction *self;
+    orphan *orphans;
+    size_t orphan_count;
+    uint64_t *takers;
+    size_t taker_count;
+    tal_replies residues; /* of the takers */
+} adoption;
+
+static tal_status adopt(void *context, int worker, size_t idx)
+{
+    adoption *state = context;
+    tal_reduction *self = state->self;
+    const orphan *one = &state->orphans[idx];
+    const size_t taker = find_u64(state->takers, state->taker_count, one->taker);
+    const tal_verify_job job = {
+        .codes = state->residues.data.data + state->residues.at[taker],
+        .len = (int32_t)state->residues.bytes[taker],
+        .is_reverse = one->is_reverse,
+    };
+    bool passes = false;
+    if (!tal_criteria_allow_lengths(self->criteria,
+                                    tal_seqset_len(self->distinct.sequences, one->local), job.len))
+        return TAL_OK;
+    tal_verifier_set_member(self->verifiers[worker],
+                            tal_seqset_residues(self->distinct.sequences, one->local),
+                            tal_seqset_len(self->distinct.sequences, one->local));
+    return tal_reduction_try(self, worker, one->local, one->taker, &job, &passes);
+}
+
+/* Find the members whose representatives were taken: they become open. Collective; agreed
+ * status. */
+static tal_status find_orphans(adoption *state)
+{
+    tal_reduction *self = state->self;
+    tal_replies replies = {0};
+    uint64_t *ids = NULL;
+    size_t id_count = 0;
+    tal_status status = tal_comm_agree(self->comm, list_representatives(self, &ids, &id_count));
+    if (status == TAL_OK)
+        status = tal_owners_ask(self->comm, ids, id_count, answer_vertex, self, &replies);
+    if (status != TAL_OK)
+        goto done;
+    state->orphans = tal_alloc_array(self->count, sizeof(*state->orphans));
+    state->takers = tal_alloc_array(self->count, sizeof(*state->takers));
+    if (state->orphans == NULL || state->takers == NULL)
+        status = TAL_ERR_MEMORY;
+    for (tal_lid local = 0; status == TAL_OK && local < self->count; local++) {
+        if (state_at(self, local) != TAL_VERTEX_MEMBER)
+            continue;
+        uint64_t reply[2];
+        memcpy(reply,
+               replies.data.data +
+                   replies.at[find_u64(ids, id_count, self->vertices[local].representative)],
+               sizeof(reply));
+        if (reply[0] == UINT64_MAX)
+            continue;
+        bool is_reverse = self->vertices[local].is_reverse != (reply[1] != 0);
+        state->takers[state->orphan_count] = reply[0];
+        state->orphans[state->orphan_count++] = (orphan){reply[0], local, is_reverse};
+    }
+    for (size_t i = 0; status == TAL_OK && i < state->orphan_count; i++)
+        set_state(self, state->orphans[i].local, TAL_VERTEX_OPEN);
+    if (status == TAL_OK)
+        state->taker_count = make_distinct(state->takers, state->orphan_count);
+    status = tal_comm_agree(self->comm, status);
+done:
+    tal_replies_deinit(&replies);
+    tal_free(ids);
+    return status;
+}
+
+/* Give the members of representatives that were taken to those who took them, where they pass.
+ * *out_left: those who stay open, of all ranks. Collective; agreed status. */
+static tal_status adopt_orphans(tal_reduction *self, uint64_t *out_left)
+{
+    adoption state = {.self = self};
+    tal_status status = find_orphans(&state);
+    if (status == TAL_OK)
+        status = tal_owners_ask(self->comm, state.takers, state.taker_count, answer_residues, self,
+                                &state.residues);
+    if (status == TAL_OK)
+        status =
+            tal_comm_agree(self->comm, tal_team_for(self->team, state.orphan_count, adopt, &state));
+    *out_left = 0;
+    for (size_t i = 0; status == TAL_OK && i < state.orphan_count; i++)
+        *out_left += state_at(self, state.orphans[i].local) == TAL_VERTEX_OPEN;
+    tal_comm_sum_u64(self->comm, out_left, 1);
+    tal_replies_deinit(&state.residues);
+    tal_free(state.takers);
+    tal_free(state.orphans);
+    return status;
+}
+
+/* Everybody but the members takes part in the next round; representatives are asked anew unless
+ * they are frozen. *out_pool: how many take part, of all ranks. Collective. */
+static void open_pool(tal_reduction *self, bool is_frozen, uint64_t *out_pool)
+{
+    *out_pool = 0;
+    for (tal_lid local = 0; local < self->count; local++) {
+        uint8_t state = state_at(self, local);
+        self->is_in_pool[local] = state != TAL_VERTEX_MEMBER;
+        self->priorities[local] =
+            tal_priority_make(is_frozen && state == TAL_VERTEX_REPRESENTATIVE, self->degrees[local],
+                              tal_reduction_id(self, local));
+        if (self->is_in_pool[local])
+            set_state(self, local, TAL_VERTEX_OPEN);
+        *out_pool += self->is_in_pool[local];
+    }
+    tal_comm_sum_u64(self->comm, out_pool, 1);
+}
+
+static uint64_t count_members(const tal_reduction *self)
+{
+    uint64_t count = 0;
+    for (tal_lid local = 0; local < self->count; local++)
+        count += state_at(self, local) == TAL_VERTEX_MEMBER;
+    tal_comm_sum_u64(self->comm, &count, 1);
+    return count;
+}
+
+/* One round. Collective; agreed status. */
+static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_frozen,
+                            uint64_t *out_orphans)
+{
+    uint64_t pool, members = count_members(self);
+    open_pool(self, is_frozen, &pool);
+    tal_status status = tal_candidates_find(self, seed);
+    if (status == TAL_OK)
+        status = tal_greedy_decide(self);
+    tal_candidates_release(self);
+    if (status != TAL_OK)
+        return status;
+    self->summary.round_count++;
+    if (!is_frozen) {
+        self->summary.last_round_pool = pool;
+        self->summary.last_round_members = count_members(self) - members;
+    }
+    return adopt_orphans(self, out_orphans);
+}
+
+static tal_status run_rounds(tal_reduction *self)
+{
+    const tal_rounds *rounds =
+        tal_rounds_for(self->params->matrix->alphabet, self->params->identity);
+    tal_status status = TAL_OK;
+    uint64_t pool, orphans = 0;
+    open_pool(self, false, &pool);
+    if (self->params->order == TAL_REDUCE_COVER)
+        status = tal_candidates_count_degrees(self, &rounds->seeds[0]);
+    for (size_t i = 0; status == TAL_OK && i < rounds->count; i++)
+        status = run_round(self, &rounds->seeds[i], false, &orphans);
+    if (status == TAL_OK && orphans > 0)
+        status = run_round(self, &rounds->seeds[rounds->count - 1], true, &orphans);
+    return status;
+}
+
+/* Sum over workers and ranks. Collective. */
+static void sum_up(tal_reduction *self)
+{
+    uint64_t sums[4] = {0};
+    for (tal_lid local = 0; local < self->count; local++) {
+        if (state_at(self, local) != TAL_VERTEX_REPRESENTATIVE)
+            continue;
+        sums[0]++;
+        sums[1] += (uint64_t)tal_seqset_len(self->distinct.sequences, local);
+    }
+    for (size_t worker = 0; worker < self->worker_count; worker++) {
+        tal_verifier_counts counts = tal_verifier_get_counts(self->verifiers[worker]);
+        sums[2] += counts.pairs;
+        sums[3] += counts.aligned;
+    }
+    tal_comm_sum_u64(self->comm, sums, 4);
+    self->summary.distinct_count = self->distinct.count;
+    self->summary.distinct_residues = self->distinct.residue_count;
+    self->summary.representative_count = sums[0];
+    self->summary.representative_residues = sums[1];
+    self->summary.pair_count = sums[2];
+    self->summary.alignment_count = sums[3];
+}
+
+/* What answer_fate needs: the gids of the members' representatives. */
+typedef struct fates {
+    const tal_reduction *self;
+    const uint64_t *ids;
+    size_t id_count;
+    const tal_replies *gids;
+} fates;
+
+static tal_status answer_fate(const void *context, uint64_t local, tal_buffer *reply)
+{
+    const fates *state = context;
+    const tal_reduction *self = state->self;
+    const tal_vertex *vertex = &self->vertices[local];
+    if (state_at(self, (tal_lid)local) != TAL_VERTEX_MEMBER) {
+        fate self_made = {.representative =
+                              tal_seqset_gid(self->distinct.sequences, (tal_lid)local)};
+        return tal_buffer_append(reply, &self_made, sizeof(self_made));
+    }
+    fate told = {.certificate = vertex->certificate, .is_reverse = vertex->is_reverse};
+    size_t i = find_u64(state->ids, state->id_count, vertex->representative);
+    memcpy(&told.representative, state->gids->data.data + state->gids->at[i],
+           sizeof(told.representative));
+    tal_status status = tal_buffer_append(reply, &told, sizeof(told));
+    if (status == TAL_OK)
+        status = tal_buffer_append(reply, self->arenas[vertex->arena].data + vertex->edits_at,
+                                   vertex->edit_count * sizeof(uint32_t));
+    return status;
+}
+
+/* A copy of a representative: equal from end to end. */
+static tal_status assign_copy(const tal_reduction *self, const tal_seqset *set, tal_lid lid,
+                              tal_gid representative, tal_assignment *assignment)
+{
+    const uint8_t *codes = tal_seqset_residues(set, lid);
+    const int32_t len = tal_seqset_len(set, lid);
+    int64_t score = 0;
+    for (int32_t i = 0; i < len; i++)
+        score += self->params->matrix->score[codes[i]][codes[i]];
+    tal_cigar cigar = {0};
+    tal_status status = tal_cigar_append(&cigar, TAL_CIGAR_EQUAL, len);
+    const tal_assigned assigned = {
+        .representative = representative,
+        .certificate = {.score = (int32_t)(score < INT32_MAX ? score : INT32_MAX),
+                        .identity_count = len,
+                        .column_count = len,
+                        .query_end = len,
+                        .ref_end = len},
+        .edits = cigar.runs,
+        .edit_count = cigar.count,
+    };
+    if (status == TAL_OK)
+        status = tal_assignment_set(assignment, lid, &assigned);
+    tal_cigar_deinit(&cigar);
+    return status;
+}
+
+static tal_status assign_record(const tal_reduction *self, const tal_seqset *set, tal_lid lid,
+                                const uint8_t *reply, size_t reply_bytes,
+                                tal_assignment *assignment)
+{
+    fate told;
+    memcpy(&told, reply, sizeof(told));
+    if (told.representative == tal_seqset_gid(set, lid))
+        return TAL_OK;
+    if (told.certificate.column_count == 0)
+        return assign_copy(self, set, lid, told.representative, assignment);
+    const tal_assigned assigned = {
+        .representative = told.representative,
+        .is_reverse = told.is_reverse != 0,
+        .certificate = told.certificate,
+        .edits = (const uint32_t *)(const void *)(reply + sizeof(told)),
+        .edit_count = (reply_bytes - sizeof(told)) / sizeof(uint32_t),
+    };
+    return tal_assignment_set(assignment, lid, &assigned);
+}
+
+/* Tell every record what became of its sequence. Collective; agreed status. */
+static tal_status assign(const tal_reduction *self, const tal_seqset *set,
+                         tal_assignment **out_assignment)
+{
+    const tal_lid count = tal_seqset_count(set);
+    tal_replies gids = {0}, replies = {0};
+    uint64_t *ids = NULL, *wanted = tal_alloc_array(count, sizeof(*wanted));
+    size_t id_count = 0, wanted_count = 0;
+    tal_assignment *assignment = NULL;
+    tal_status status =
+        wanted == NULL ? TAL_ERR_MEMORY : list_representatives(self, &ids, &id_count);
+    if (status == TAL_OK)
+        status = tal_assignment_create(set, &assignment);
+    status = tal_comm_agree(self->comm, status);
+    if (status == TAL_OK)
+        status = tal_owners_ask(self->comm, ids, id_count, answer_gid, self, &gids);
+    if (status != TAL_OK)
+        goto done;
+    memcpy(wanted, self->distinct.ids, count * sizeof(*wanted));
+    wanted_count = make_distinct(wanted, count);
+    const fates state = {self, ids, id_count, &gids};
+    status = tal_owners_ask(self->comm, wanted, wanted_count, answer_fate, &state, &replies);
+    for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++) {
+        size_t i = find_u64(wanted, wanted_count, self->distinct.ids[lid]);
+        status = assign_record(self, set, lid, replies.data.data + replies.at[i], replies.bytes[i],
+                               assignment);
+    }
+    status = tal_comm_agree(self->comm, status);
+done:
+    if (status == TAL_OK)
+        *out_assignment = assignment;
+    else
+        tal_assignment_destroy(assignment);
+    tal_replies_deinit(&replies);
+    tal_replies_deinit(&gids);
+    tal_free(ids);
+    tal_free(wanted);
+    return status;
+}
+
+static void reduction_deinit(tal_reduction *self)
+{
+    for (size_t worker = 0; worker < self->worker_count; worker++) {
+        if (self->verifiers != NULL)
+            tal_verifier_destroy(self->verifiers[worker]);
+        if (self->arenas != NULL)
+            tal_buffer_deinit(&self->arenas[worker]);
+    }
+    tal_free(self->verifiers);
+    tal_free(self->arenas);
+    tal_free((void *)self->states);
+    tal_free(self->vertices);
+    tal_free(self->degrees);
+    tal_free(self->priorities);
+    tal_free(self->is_in_pool);
+    tal_distinct_deinit(&self->distinct);
+}
+
+static tal_status reduction_init(tal_reduction *self)
+{
+    if (self->distinct.count > TAL_ID_MAX)
+        return tal_fail(TAL_ERR_DATA, "%" PRIu64 " distinct sequences are more than can be reduced",
+                        self->distinct.count);
+    self->count = tal_seqset_count(self->distinct.sequences);
+    self->verifiers = tal_alloc_zero(self->worker_count * sizeof(*self->verifiers));
+    self->arenas = tal_alloc_zero(self->worker_count * sizeof(*self->arenas));
+    self->states = tal_alloc_zero((size_t)self->count * sizeof(*self->states));
+    self->vertices = tal_alloc_zero((size_t)self->count * sizeof(*self->vertices));
+    self->degrees = tal_alloc_zero((size_t)self->count * sizeof(*self->degrees));
+    self->priorities = tal_alloc_array(self->count, sizeof(*self->priorities));
+    self->is_in_pool = tal_alloc_array(self->count, sizeof(*self->is_in_pool));
+    if (self->verifiers == NULL || self->arenas == NULL || self->states == NULL ||
+        self->vertices == NULL || self->degrees == NULL || self->priorities == NULL ||
+        self->is_in_pool == NULL)
+        return TAL_ERR_MEMORY;
+    tal_status status = TAL_OK;
+    for (size_t worker = 0; status == TAL_OK && worker < self->worker_count; worker++)
+        status = tal_verifier_create(self->criteria, &self->verifiers[worker]);
+    return status;
+}
+
+static tal_criteria make_criteria(const tal_reduce_params *params)
+{
+    tal_criteria criteria = {
+        .identity = params->identity,
+        .coverage = params->coverage,
+        .coverage_mode = params->coverage_mode,
+        .evalue = params->evalue,
+        .stats = &params->stats,
+        .residue_count = params->residue_count,
+        .sequence_count = params->sequence_count,
+        .matrix = params->matrix,
+        .ladder = {.mode = TAL_LOCAL,
+                   .gaps = params->gaps,
+                   .score_max = params->matrix->score_max,
+                   .score_min = params->matrix->score_min},
+    };
+    tal_kernel_table_init(&criteria.ladder.table, params->isa);
+    return criteria;
+}
+
+tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
+                      const tal_reduce_params *params, tal_assignment **out_assignment,
+                      tal_reduce_summary *out_summary)
+{
+    const tal_criteria criteria = make_criteria(params);
+    tal_reduction self = {
+        .comm = comm,
+        .team = team,
+        .params = params,
+        .criteria = &criteria,
+        .rank_count = (size_t)tal_comm_size(comm),
+        .worker_count = (size_t)tal_team_size(team),
+        .rank = (uint64_t)tal_comm_rank(comm),
+    };
+    tal_status status = tal_distinct_find(comm, team, set, &self.distinct);
+    if (status == TAL_OK)
+        status = tal_comm_agree(comm, reduction_init(&self));
+    if (status == TAL_OK)
+        status = run_rounds(&self);
+    if (status == TAL_OK) {
+        sum_up(&self);
+        status = assign(&self, set, out_assignment);
+    }
+    if (status == TAL_OK)
+        *out_summary = self.summary;
+    reduction_deinit(&self);
+    return status;
+}

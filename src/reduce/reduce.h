@@ -1,0 +1,54 @@
+/* Fewer references: representatives, and for every other sequence one that verifiably stands for
+ * it.
+ *
+ * The result is a function of the distinct sequences and the parameters: ranks, threads, memory and
+ * the order of the input change nothing but which of several equal records speaks for them (the
+ * first one).
+ */
+#ifndef TAL_REDUCE_REDUCE_H
+#define TAL_REDUCE_REDUCE_H
+
+#include "base/cpu.h"
+#include "comm/comm.h"
+#include "par/team.h"
+#include "reduce/assignment.h"
+#include "reduce/verify.h"
+#include "score/matrix.h"
+#include "score/stats.h"
+
+/* Who goes first when representatives are chosen; in the order of the command's choices. */
+typedef enum tal_reduce_order {
+    TAL_REDUCE_COVER = 0, /* who could stand for most others */
+    TAL_REDUCE_LENGTH,    /* the longest */
+} tal_reduce_order;
+
+typedef struct tal_reduce_params {
+    tal_isa isa;
+    int32_t identity, coverage; /* hundredths of a percent */
+    tal_coverage_mode coverage_mode;
+    double evalue; /* INFINITY: none */
+    int32_t len_min;
+    tal_reduce_order order;
+    const tal_matrix *matrix;
+    tal_gaps gaps;
+    tal_stats stats;
+    uint64_t residue_count, sequence_count; /* of the whole input */
+    uint64_t memory_bytes; /* for the k-mers of a rank: more are done in several passes; 0: any */
+} tal_reduce_params;
+
+/* Sums over all ranks. */
+typedef struct tal_reduce_summary {
+    uint64_t distinct_count, distinct_residues;
+    uint64_t representative_count, representative_residues;
+    uint64_t round_count, step_count;
+    uint64_t pair_count;                          /* verified, or refused early */
+    uint64_t alignment_count;                     /* in full */
+    uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
+} tal_reduce_summary;
+
+/* Assign every record of `set`, this rank's share of the input. Collective; agreed status. */
+tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
+                      const tal_reduce_params *params, tal_assignment **out_assignment,
+                      tal_reduce_summary *out_summary);
+
+#endif

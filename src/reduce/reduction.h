@@ -1,0 +1,119 @@
+/* What the parts of a reduction share. */
+#ifndef TAL_REDUCE_REDUCTION_H
+#define TAL_REDUCE_REDUCTION_H
+
+#include "reduce/distinct.h"
+#include "reduce/kmers.h"
+#include "reduce/reduce.h"
+#include "reduce/verify.h"
+
+#include <stdatomic.h>
+
+/* The order in which sequences become representatives, smaller first: frozen ones (bit 63 clear),
+ * then by degree, then by id. */
+enum { TAL_ID_BITS = 40, TAL_DEGREE_BITS = 23 };
+#define TAL_ID_MAX        ((UINT64_C(1) << TAL_ID_BITS) - 1)
+#define TAL_DEGREE_MAX    ((UINT64_C(1) << TAL_DEGREE_BITS) - 1)
+#define TAL_PRIORITY_OPEN (UINT64_C(1) << 63)
+
+static inline uint64_t tal_priority_id(uint64_t priority)
+{
+    return priority & TAL_ID_MAX;
+}
+
+static inline uint64_t tal_priority_make(bool is_frozen, uint64_t degree, uint64_t id)
+{
+    degree = degree < TAL_DEGREE_MAX ? degree : TAL_DEGREE_MAX;
+    return (is_frozen ? 0 : TAL_PRIORITY_OPEN) | (TAL_DEGREE_MAX - degree) << TAL_ID_BITS | id;
+}
+
+typedef enum tal_vertex_state {
+    TAL_VERTEX_OPEN = 0, /* not decided in this round */
+    TAL_VERTEX_REPRESENTATIVE,
+    TAL_VERTEX_MEMBER,
+} tal_vertex_state;
+
+/* A member's representative and the proof. Edits lie in the arena of the worker that made them. */
+typedef struct tal_vertex {
+    uint64_t representative; /* id */
+    tal_certificate certificate;
+    uint32_t edit_count;
+    bool is_reverse;
+    uint16_t arena;
+    uint64_t edits_at; /* bytes */
+} tal_vertex;
+
+/* A sequence that may stand for another. */
+typedef struct tal_candidate {
+    uint64_t priority;
+    uint32_t slot; /* local number, or ghost_begin + number of the ghost */
+    int32_t diagonal;
+    uint32_t shared; /* k-mers */
+    uint32_t is_reverse;
+} tal_candidate;
+
+/* A distinct sequence of another rank that is a candidate here. */
+typedef struct tal_ghost {
+    uint64_t id;
+    uint64_t at; /* of its residues, once it is a representative */
+    int32_t len;
+} tal_ghost;
+
+typedef struct tal_reduction {
+    tal_comm *comm;
+    tal_team *team;
+    const tal_reduce_params *params;
+    const tal_criteria *criteria;
+    tal_distinct distinct;
+    size_t rank_count, worker_count;
+    uint64_t rank;
+    tal_lid count;            /* owned sequences */
+    tal_verifier **verifiers; /* one per worker */
+    tal_buffer *arenas;       /* edits, one per worker */
+
+    /* By local number. States: written by who decides (release), read by others (acquire: what a
+     * representative is does not change any more). */
+    _Atomic uint8_t *states;
+    tal_vertex *vertices;
+    uint64_t *degrees;
+    uint64_t *priorities;
+    bool *is_in_pool; /* takes part in this round */
+
+    /* Of a round. Candidates of `local`: [begin[local], + candidate_count[local]), smallest
+     * priority first. */
+    tal_candidate *candidates;
+    size_t *candidate_begin;
+    uint32_t *candidate_count;
+    tal_ghost *ghosts; /* by id */
+    size_t ghost_count;
+    _Atomic uint8_t *ghost_states;
+    tal_buffer ghost_residues;
+
+    tal_reduce_summary summary;
+} tal_reduction;
+
+static inline uint64_t tal_reduction_id(const tal_reduction *self, tal_lid local)
+{
+    return (uint64_t)local * self->rank_count + self->rank;
+}
+
+/* Count, for every sequence in the pool, the sequences that share its k-mers and could be its
+ * representatives by length: into degrees. Collective; agreed status. */
+tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *seed);
+
+/* Find the candidates of the sequences in the pool. Collective; agreed status. */
+tal_status tal_candidates_find(tal_reduction *self, const tal_seed *seed);
+
+/* Give back what the candidates of a round took. */
+void tal_candidates_release(tal_reduction *self);
+
+/* Decide every open sequence: it is a member when a candidate that is a representative passes, of
+ * several the one with the smallest priority; otherwise it is a representative. Collective; agreed
+ * status. */
+tal_status tal_greedy_decide(tal_reduction *self);
+
+/* Verify a pair by worker `worker`; a pair that passes makes `local` a member. */
+tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,
+                             const tal_verify_job *job, bool *out_passes);
+
+#endif

@@ -1,0 +1,15 @@
+/* Which seeds are used, round by round. */
+#ifndef TAL_REDUCE_ROUNDS_H
+#define TAL_REDUCE_ROUNDS_H
+
+#include "reduce/kmers.h"
+
+typedef struct tal_rounds {
+    const tal_seed *seeds;
+    size_t count;
+} tal_rounds;
+
+/* For an identity in hundredths of a percent. */
+const tal_rounds *tal_rounds_for(tal_alphabet alphabet, int32_t identity);
+
+#endif

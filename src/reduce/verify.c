@@ -1,0 +1,247 @@
+/* Verification of pairs; see verify.h. */
+#include "reduce/verify.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "score/profile.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    TRACE_BYTES = 64 << 20, /* directions of a pair; more is done in pieces */
+    SCORE_PER_COLUMN = 120, /* hundredths of the score that a passing column brings at least, where
+                               all are identical: half of what real ones do */
+};
+
+struct tal_verifier {
+    const tal_criteria *criteria;
+    tal_ladder_scratch scratch;
+    tal_tracer *tracer;
+    const uint8_t *member; /* as stored */
+    int32_t len;
+    bool has_strand[2]; /* whether profile and codes of that strand are of this member */
+    uint8_t *reverse;   /* codes of the other strand */
+    int8_t *profiles[2];
+    size_t capacity; /* residues */
+    tal_verifier_counts counts;
+};
+
+bool tal_criteria_allow_lengths(const tal_criteria *criteria, int64_t member_len,
+                                int64_t representative_len)
+{
+    bool member_fits = representative_len * TAL_REDUCE_SHARE_ONE >= member_len * criteria->coverage;
+    bool representative_fits =
+        member_len * TAL_REDUCE_SHARE_ONE >= representative_len * criteria->coverage;
+    switch (criteria->coverage_mode) {
+    case TAL_COVERAGE_MEMBER:
+        return member_fits;
+    case TAL_COVERAGE_REPRESENTATIVE:
+        return representative_fits;
+    default:
+        return member_fits && representative_fits;
+    }
+}
+
+bool tal_criteria_check(const tal_criteria *criteria, const tal_certificate *certificate,
+                        int64_t member_len, int64_t representative_len)
+{
+    const int64_t one = TAL_REDUCE_SHARE_ONE;
+    int64_t member_span = certificate->query_end - certificate->query_begin;
+    int64_t representative_span = certificate->ref_end - certificate->ref_begin;
+    if (certificate->column_count == 0 ||
+        certificate->identity_count * one < (int64_t)criteria->identity * certificate->column_count)
+        return false;
+    if (criteria->coverage_mode != TAL_COVERAGE_REPRESENTATIVE &&
+        member_span * one < criteria->coverage * member_len)
+        return false;
+    if (criteria->coverage_mode != TAL_COVERAGE_MEMBER &&
+        representative_span * one < criteria->coverage * representative_len)
+        return false;
+    if (isinf(criteria->evalue))
+        return true;
+    tal_search_space space = {member_len, criteria->residue_count, criteria->sequence_count};
+    return tal_stats_evalue(criteria->stats, &space, certificate->score, representative_len) <=
+           criteria->evalue;
+}
+
+tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_verifier)
+{
+    tal_verifier *verifier = tal_alloc_zero(sizeof(*verifier));
+    if (verifier == NULL)
+        return TAL_ERR_MEMORY;
+    verifier->criteria = criteria;
+    tal_status status = tal_tracer_create(TRACE_BYTES, &verifier->tracer);
+    if (status != TAL_OK) {
+        tal_verifier_destroy(verifier);
+        return status;
+    }
+    tal_tracer_use_kernels(verifier->tracer, &criteria->ladder.table);
+    *out_verifier = verifier;
+    return TAL_OK;
+}
+
+void tal_verifier_destroy(tal_verifier *verifier)
+{
+    if (verifier == NULL)
+        return;
+    for (int strand = 0; strand < 2; strand++)
+        tal_free(verifier->profiles[strand]);
+    tal_free(verifier->reverse);
+    tal_tracer_destroy(verifier->tracer);
+    tal_ladder_scratch_deinit(&verifier->scratch);
+    tal_free(verifier);
+}
+
+void tal_verifier_set_member(tal_verifier *verifier, const uint8_t *codes, int32_t len)
+{
+    verifier->member = codes;
+    verifier->len = len;
+    verifier->has_strand[0] = verifier->has_strand[1] = false;
+}
+
+static tal_status reserve(tal_verifier *verifier)
+{
+    const size_t len = (size_t)verifier->len;
+    if (len <= verifier->capacity)
+        return TAL_OK;
+    size_t capacity = len + len / 2;
+    verifier->capacity = 0;
+    for (int strand = 0; strand < 2; strand++)
+        tal_free(verifier->profiles[strand]);
+    tal_free(verifier->reverse);
+    verifier->profiles[0] = verifier->profiles[1] = NULL;
+    verifier->reverse = NULL;
+    bool is_stranded = verifier->criteria->matrix->alphabet == TAL_NUCLEOTIDE;
+    verifier->profiles[0] = tal_alloc_vector(capacity * TAL_PROFILE_STRIDE);
+    if (is_stranded) {
+        verifier->profiles[1] = tal_alloc_vector(capacity * TAL_PROFILE_STRIDE);
+        verifier->reverse = tal_alloc(capacity);
+    }
+    if (verifier->profiles[0] == NULL ||
+        (is_stranded && (verifier->profiles[1] == NULL || verifier->reverse == NULL)))
+        return TAL_ERR_MEMORY;
+    verifier->capacity = capacity;
+    return TAL_OK;
+}
+
+/* The member as read on a strand. */
+static tal_status read_member(tal_verifier *verifier, bool is_reverse, const uint8_t **out_codes)
+{
+    tal_status status = TAL_OK;
+    if (is_reverse && !verifier->has_strand[1]) {
+        status = reserve(verifier);
+        if (status != TAL_OK)
+            return status;
+        tal_nucleotide_reverse_complement(verifier->member, (size_t)verifier->len,
+                                          verifier->reverse);
+    }
+    *out_codes = is_reverse ? verifier->reverse : verifier->member;
+    return TAL_OK;
+}
+
+static tal_status build_profile(tal_verifier *verifier, bool is_reverse, const uint8_t *codes)
+{
+    if (verifier->has_strand[is_reverse])
+        return TAL_OK;
+    tal_status status = reserve(verifier);
+    if (status != TAL_OK)
+        return status;
+    tal_profile_build(verifier->criteria->matrix, codes, (size_t)verifier->len,
+                      verifier->profiles[is_reverse]);
+    verifier->has_strand[is_reverse] = true;
+    return TAL_OK;
+}
+
+/* The columns that a passing alignment has at least. */
+static int64_t columns_min(const tal_criteria *criteria, int64_t member_len,
+                           int64_t representative_len)
+{
+    int64_t len = member_len > representative_len ? member_len : representative_len;
+    if (criteria->coverage_mode == TAL_COVERAGE_MEMBER)
+        len = member_len;
+    if (criteria->coverage_mode == TAL_COVERAGE_REPRESENTATIVE)
+        len = representative_len;
+    return len * criteria->coverage / TAL_REDUCE_SHARE_ONE;
+}
+
+/* Whether the score is far below that of passing alignments. */
+static bool is_score_hopeless(const tal_criteria *criteria, int64_t score, int64_t columns)
+{
+    if (criteria->matrix->alphabet == TAL_NUCLEOTIDE)
+        return false; /* Scores per column depend on the scoring that users choose. */
+    return score * 100 * TAL_REDUCE_SHARE_ONE < SCORE_PER_COLUMN * columns * criteria->identity;
+}
+
+static tal_status trace(tal_verifier *verifier, const tal_verify_job *job, const uint8_t *codes,
+                        int32_t score, tal_alignment *out_alignment)
+{
+    const tal_criteria *criteria = verifier->criteria;
+    const tal_trace_job trace_job = {
+        .profile = verifier->profiles[job->is_reverse],
+        .query = codes,
+        .query_len = verifier->len,
+        .ref = job->codes,
+        .ref_len = job->len,
+        .mode = TAL_LOCAL,
+        .gaps = criteria->ladder.gaps,
+        .score = score,
+    };
+    return tal_trace(verifier->tracer, &trace_job, out_alignment);
+}
+
+tal_status tal_verify(tal_verifier *verifier, const tal_verify_job *job, bool *out_passes,
+                      tal_certificate *out_certificate, tal_buffer *edits)
+{
+    const tal_criteria *criteria = verifier->criteria;
+    const int32_t shorter = verifier->len < job->len ? verifier->len : job->len;
+    *out_passes = false;
+    verifier->counts.pairs++;
+    if (shorter == 0 || shorter > TAL_TRACE_SHORTER_MAX ||
+        !tal_ladder_fits(&criteria->ladder, verifier->len, job->len))
+        return TAL_OK;
+    const uint8_t *codes = NULL;
+    int32_t score = 0;
+    tal_status status = read_member(verifier, job->is_reverse, &codes);
+    if (status == TAL_OK)
+        status = build_profile(verifier, job->is_reverse, codes);
+    if (status == TAL_OK)
+        status = tal_ladder_score_pair(&criteria->ladder, &verifier->scratch,
+                                       verifier->profiles[job->is_reverse], verifier->len,
+                                       job->codes, job->len, &score);
+    if (status != TAL_OK)
+        return status;
+    if (is_score_hopeless(criteria, score, columns_min(criteria, verifier->len, job->len))) {
+        verifier->counts.refused_by_score++;
+        return TAL_OK;
+    }
+    tal_alignment alignment;
+    verifier->counts.aligned++;
+    status = trace(verifier, job, codes, score, &alignment);
+    if (status != TAL_OK)
+        return status;
+    const tal_certificate certificate = {
+        .score = alignment.score,
+        .identity_count = alignment.identity_count,
+        .column_count = alignment.column_count,
+        .query_begin = alignment.query_begin,
+        .query_end = alignment.query_end,
+        .ref_begin = alignment.ref_begin,
+        .ref_end = alignment.ref_end,
+    };
+    if (!tal_criteria_check(criteria, &certificate, verifier->len, job->len))
+        return TAL_OK;
+    status =
+        tal_buffer_append(edits, alignment.cigar, alignment.cigar_count * sizeof(*alignment.cigar));
+    if (status != TAL_OK)
+        return status;
+    *out_certificate = certificate;
+    *out_passes = true;
+    verifier->counts.passed++;
+    return TAL_OK;
+}
+
+tal_verifier_counts tal_verifier_get_counts(const tal_verifier *verifier)
+{
+    return verifier->counts;
+}

@@ -1,0 +1,78 @@
+"""talaria reduce: one result for any ranks, threads, memory and order; its tables; bad input."""
+import os
+import random
+
+import cli
+
+
+def records(path):
+    with open(path) as file:
+        return [">" + record for record in file.read().split(">")[1:]]
+
+
+def identifier(record):
+    return record[1:].split()[0]
+
+
+class Reduce(cli.Case):
+    def simulate(self, kind, count=700):
+        path = self.path(kind + ".fa")
+        self.run_ok("simulate", "--sequences", count, "--families", count // 12, "--mean-length",
+                    150, "--divergence", 0.2, "--type", kind, "-o", path, "--no-truth", "--quiet")
+        return path
+
+    def clusters(self, source, *options, **run):
+        out = self.path("clusters.tsv")
+        self.run_ok("reduce", source, "--clusters", out, "--force", *options, **run)
+        with open(out) as file:
+            return [tuple(line.rstrip("\n").split("\t")) for line in file]
+
+    def test_any_ranks_threads_and_memory_give_one_result(self):
+        for kind, identity in [("protein", 70), ("nucleotide", 85)]:
+            source = self.simulate(kind)
+            expected = self.clusters(source, "--identity", identity, "--threads", 1)
+            self.assertEqual(len(expected), 700)
+            self.assertLess(len({pair[0] for pair in expected}), 500)
+            for ranks, threads, memory in [(1, 2, "1M"), (3, 1, "4G")]:
+                self.assertEqual(expected, self.clusters(
+                    source, "--identity", identity, "--threads", threads, "--memory", memory,
+                    ranks=ranks), (kind, ranks))
+
+    def test_the_order_of_the_input_does_not_matter(self):
+        source = self.simulate("protein")
+        all_records = records(source)
+        content = {identifier(r): r.split("\n", 1)[1] for r in all_records}
+        expected = {(content[a], content[b]) for a, b in self.clusters(source, "--identity", 60)}
+        random.Random(3).shuffle(all_records)
+        shuffled = self.file("shuffled.fa", "".join(all_records))
+        self.assertEqual(expected, {(content[a], content[b]) for a, b in
+                                    self.clusters(shuffled, "--identity", 60)})
+
+    def test_the_other_strand_is_found(self):
+        base = "".join(random.Random(1).choice("ACGT") for _ in range(300))
+        turned = base[::-1].translate(str.maketrans("ACGT", "TGCA"))
+        source = self.file("strands.fa", f">a\n{base}\n>b\n{turned[:280]}\n>c\n{base}\n")
+        self.assertEqual(self.clusters(source), [("a", "a"), ("a", "b"), ("a", "c")])
+        clstr, uc = self.path("x.clstr"), self.path("x.uc")
+        self.run_ok("reduce", source, "--clstr", clstr, "--uc", uc)
+        with open(clstr) as file:
+            self.assertEqual(file.read(), ">Cluster 0\n0\t300nt, >a... *\n"
+                             "1\t280nt, >b... at -/100.00%\n2\t300nt, >c... at +/100.00%\n")
+        with open(uc) as file:
+            self.assertEqual(file.read(), "S\t0\t300\t*\t*\t*\t*\t*\ta\t*\n"
+                             "H\t0\t280\t100.0\t-\t0\t0\t*\tb\ta\n"
+                             "H\t0\t300\t100.0\t+\t0\t0\t*\tc\ta\n"
+                             "C\t0\t3\t*\t*\t*\t*\t*\ta\t*\n")
+
+    def test_options_that_cannot_be_are_refused(self):
+        source = self.file("one.fa", ">a\nMKV\n")
+        self.expect_error(64, ["--clusters FILE"], "reduce", source)
+        self.expect_error(64, ["identity"], "reduce", source, "--identity", 101, "--clusters",
+                          self.path("x"))
+        self.expect_error(66, ["missing.fa"], "reduce", self.path("missing.fa"), "--clusters",
+                          self.path("x"), ranks=2)
+        self.expect_error(73, ["one.fa", "--force"], "reduce", source, "--clusters", source)
+        self.assertFalse(os.path.exists(self.path("x")))
+
+
+cli.main()
