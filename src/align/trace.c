@@ -27,7 +27,7 @@ struct tal_tracer {
     uint8_t *region;
     size_t h_bytes, e_bytes, scores_bytes, region_bytes; /* capacities */
     tal_path_scores path_scores;
-    tal_cigar cigar;
+    tal_cigar cigar, relabelled;
     tal_identity_function identity; /* NULL: gaps are looked for in every box */
     const tal_wave *waves;          /* NULL: the plain columns of this file do it */
     tal_wave_memory wave_memory;
@@ -54,6 +54,7 @@ void tal_tracer_destroy(tal_tracer *tracer)
     if (tracer == NULL)
         return;
     tal_wave_memory_deinit(&tracer->wave_memory);
+    tal_cigar_deinit(&tracer->relabelled);
     tal_cigar_deinit(&tracer->cigar);
     tal_free(tracer->region);
     tal_free(tracer->scores);
@@ -340,6 +341,29 @@ static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_a
     return status == TAL_OK ? find_path(tracer, job, out) : status;
 }
 
+/* The path with its pairs equal or not by job->ref_letters. */
+static tal_status relabel(tal_tracer *tracer, const tal_trace_job *job, const tal_alignment *box)
+{
+    tal_status status = TAL_OK;
+    int32_t i = box->query_begin, j = box->ref_begin;
+    tal_cigar_reset(&tracer->relabelled);
+    for (size_t run = 0; run < tracer->cigar.count && status == TAL_OK; run++) {
+        uint32_t operation = tal_cigar_operation(tracer->cigar.runs[run]);
+        int32_t len = tal_cigar_len(tracer->cigar.runs[run]);
+        if (operation == TAL_CIGAR_INSERTION || operation == TAL_CIGAR_DELETION) {
+            i += operation == TAL_CIGAR_INSERTION ? len : 0;
+            j += operation == TAL_CIGAR_DELETION ? len : 0;
+            status = tal_cigar_append(&tracer->relabelled, operation, len);
+            continue;
+        }
+        for (int32_t end = i + len; i < end && status == TAL_OK; i++, j++)
+            status = tal_cigar_append(
+                &tracer->relabelled,
+                job->query[i] == job->ref_letters[j] ? TAL_CIGAR_EQUAL : TAL_CIGAR_DIFF, 1);
+    }
+    return status;
+}
+
 /* Count what the path holds; returns its score. */
 static int64_t count_columns(const tal_trace_job *job, tal_alignment *out)
 {
@@ -412,8 +436,15 @@ tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment
                                               : trace_wave(tracer, job, &alignment);
     if (status != TAL_OK)
         return status;
-    alignment.cigar = tracer->cigar.runs;
-    alignment.cigar_count = tracer->cigar.count;
+    const tal_cigar *cigar = &tracer->cigar;
+    if (job->ref_letters != NULL) {
+        status = relabel(tracer, job, &alignment);
+        if (status != TAL_OK)
+            return status;
+        cigar = &tracer->relabelled;
+    }
+    alignment.cigar = cigar->runs;
+    alignment.cigar_count = cigar->count;
     int64_t score = count_columns(job, &alignment);
     TAL_ASSERT(score == job->score);
     *out_alignment = alignment;

@@ -64,6 +64,9 @@ typedef struct tal_trace_job {
     int32_t query_len;
     const uint8_t *ref; /* codes */
     int32_t ref_len;
+    /* Where identities are of other letters than those scored (masked ones): the reference's; the
+     * path is the same, only = and X are. NULL: as scored. */
+    const uint8_t *ref_letters;
     tal_mode mode;
     tal_gaps gaps;
     int32_t score; /* the optimum, as the score pass found it: another is our mistake (asserted, but

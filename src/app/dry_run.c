@@ -164,7 +164,7 @@ static tal_status count_stream(tal_stream *stream, counted_set *out_set)
     counted_set counted = {0};
     uint64_t start = tal_clock_ns();
     for (;;) {
-        const tal_seqset *block;
+        tal_seqset *block;
         tal_status status = tal_stream_next(stream, &block);
         if (status != TAL_OK)
             return status;

@@ -17,7 +17,7 @@
 #include <strings.h>
 #include <xxhash.h>
 
-enum { CODE_C = 4, CODE_X = 23, CODE_U = 25, CODE_O = 26 };
+enum { CODE_C = 4, CODE_X = 23, CODE_U = 25, CODE_O = 26, CODE_N = 14 };
 
 static const char matrix_names[] =
     "BLOSUM45, BLOSUM50, BLOSUM62, BLOSUM80, BLOSUM90, PAM30, PAM70, PAM250";
@@ -27,9 +27,25 @@ const char *tal_matrix_names(void)
     return matrix_names;
 }
 
+/* What a masked residue scores: as the unknown letter, never above -1. */
+static void mask_fill(tal_matrix *matrix)
+{
+    int mask = tal_alphabet_mask_code(matrix->alphabet);
+    int unknown = matrix->alphabet == TAL_PROTEIN ? CODE_X : CODE_N;
+    for (int i = 0; i < mask; i++) {
+        int8_t row = matrix->score[unknown][i];
+        int8_t column = matrix->score[i][unknown];
+        matrix->score[mask][i] = row < 0 ? row : -1;
+        matrix->score[i][mask] = column < 0 ? column : -1;
+    }
+    int8_t both = matrix->score[unknown][unknown];
+    matrix->score[mask][mask] = both < 0 ? both : -1;
+}
+
 void tal_matrix_finish(tal_matrix *matrix)
 {
-    int count = tal_matrix_letter_count(matrix->alphabet);
+    mask_fill(matrix);
+    int count = tal_matrix_letter_count(matrix->alphabet) + 1; /* And the mask. */
     matrix->score_min = matrix->score_max = matrix->score[0][0];
     for (int i = 0; i < TAL_CODE_COUNT; i++) {
         for (int j = 0; j < TAL_CODE_COUNT; j++) {

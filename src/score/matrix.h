@@ -22,6 +22,9 @@ typedef struct tal_matrix {
                 [TAL_CODE_COUNT]; /* [query code][reference code]; unused codes pad */
 } tal_matrix;
 
+/* A masked residue (tal_alphabet_mask_code) has a row and a column: the scores of X or N, at most
+ * -1 each. */
+
 /* A built-in matrix by name (any case): BLOSUM45, 50, 62, 80, 90, PAM30, 70, 250; otherwise a file
  * in NCBI format (see tal_matrix_parse). In a built-in matrix U scores as C and O as X, and J has
  * its own figures, all as in BLAST+ 2.12. A built-in name goes before a file of that name.

@@ -47,9 +47,9 @@ void tal_alphabet_codes(tal_alphabet alphabet, uint8_t out_codes[256])
 
 uint8_t tal_nucleotide_complement(uint8_t code)
 {
-    /* A C G T R Y S W K M B D H V N -> T G C A Y R S W M K V H D B N */
-    static const uint8_t complements[TAL_NUCLEOTIDE_LETTER_COUNT] = {3, 2, 1,  0,  5,  4,  6, 7,
-                                                                     9, 8, 13, 12, 11, 10, 14};
+    /* A C G T R Y S W K M B D H V N -> T G C A Y R S W M K V H D B N, and masked */
+    static const uint8_t complements[TAL_NUCLEOTIDE_LETTER_COUNT + 1] = {
+        3, 2, 1, 0, 5, 4, 6, 7, 9, 8, 13, 12, 11, 10, 14, TAL_NUCLEOTIDE_LETTER_COUNT};
     return complements[code];
 }
 

@@ -24,13 +24,20 @@ enum {
 /* The letters in code order, upper case: "ARND..." or "ACGT...". */
 const char *tal_alphabet_letters(tal_alphabet alphabet);
 
+/* The code of a masked residue, the one after the letters: it scores as the unknown letter does and
+ * never above 0, and has no letter of its own (seqset.h keeps what it was). */
+static inline uint8_t tal_alphabet_mask_code(tal_alphabet alphabet)
+{
+    return alphabet == TAL_PROTEIN ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+}
+
 /* "protein" or "nucleotide". */
 const char *tal_alphabet_name(tal_alphabet alphabet);
 
 /* Fill byte -> code (either case), TAL_CODE_INVALID for bytes that are no letters. */
 void tal_alphabet_codes(tal_alphabet alphabet, uint8_t out_codes[256]);
 
-/* The complement of a nucleotide code (R <-> Y and so on). */
+/* The complement of a nucleotide code (R <-> Y and so on; masked stays masked). */
 uint8_t tal_nucleotide_complement(uint8_t code);
 
 /* Reverse complement of `len` codes; out must not overlap. */

@@ -68,8 +68,8 @@ tal_status tal_stream_open(tal_comm *comm, const tal_load_params *params, uint64
 tal_alphabet tal_stream_alphabet(const tal_stream *stream);
 
 /* The next block into *out_block (owned by the stream, valid until the next call), NULL at the end.
- * Collective; agreed status. */
-tal_status tal_stream_next(tal_stream *stream, const tal_seqset **out_block);
+ * The caller may mask it. Collective; agreed status. */
+tal_status tal_stream_next(tal_stream *stream, tal_seqset **out_block);
 
 /* Share of the input consumed, 0 to 1 (by bytes), or a negative number when unknown (a pipe). */
 double tal_stream_progress(const tal_stream *stream);

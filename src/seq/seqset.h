@@ -1,7 +1,10 @@
 /* A set of sequences in memory: residue codes back to back, headers back to back.
  *
- * Built by appending, then read-only. About 1 byte per residue plus the header and 24 bytes per
- * sequence.
+ * Built by appending, then masked where it shall be, then read-only. About 1 byte per residue plus
+ * the header and 24 bytes per sequence; 24 bytes per masked range and 1 per masked residue.
+ *
+ * A masked residue has the code tal_alphabet_mask_code in all that is scored; what it was is kept
+ * beside, for identities and output, and travels with the set.
  */
 #ifndef TAL_SEQ_SEQSET_H
 #define TAL_SEQ_SEQSET_H
@@ -41,6 +44,33 @@ tal_status tal_seqset_encode(const tal_seqset *set, tal_buffer *buffer);
  * On failure the set is as it was. */
 tal_status tal_seqset_decode(tal_seqset *set, tal_gid gid_begin, const uint8_t *data, size_t bytes);
 
+/* A masked range of a sequence, half-open. */
+typedef struct tal_mask_range {
+    uint64_t kept_at; /* the set's own */
+    tal_lid lid;
+    int32_t begin, end;
+} tal_mask_range;
+
+/* Mask [begin, end) of a sequence; empty ranges change nothing. Calls come in rising order of
+ * (lid, begin), ranges do not overlap (asserted), and no residues are appended to sequences that
+ * come before. TAL_ERR_MEMORY: the set is as it was. */
+tal_status tal_seqset_mask(tal_seqset *set, tal_lid lid, int32_t begin, int32_t end);
+
+/* The masked ranges of a sequence, rising; valid until the set changes. Cost: O(log ranges). */
+const tal_mask_range *tal_seqset_masked(const tal_seqset *set, tal_lid lid, size_t *out_count);
+
+/* Residues masked in the whole set. */
+uint64_t tal_seqset_masked_count(const tal_seqset *set);
+
+/* Copy the codes of [begin, end) of a sequence as they were before masking; returns whether one of
+ * them is masked. */
+bool tal_seqset_copy_letters(const tal_seqset *set, tal_lid lid, int32_t begin, int32_t end,
+                             uint8_t *out_codes);
+
+/* Copy [begin, end) as text: upper case, masked residues lower case. */
+void tal_seqset_copy_text(const tal_seqset *set, tal_lid lid, int32_t begin, int32_t end,
+                          char *out_text);
+
 /* Shrink the memory to what is used. */
 void tal_seqset_trim(tal_seqset *set);
 
@@ -51,7 +81,7 @@ uint64_t tal_seqset_residue_count(const tal_seqset *set);
 /* Memory held, in bytes. */
 uint64_t tal_seqset_bytes(const tal_seqset *set);
 
-/* Views, valid until the set changes. */
+/* Views, valid until the set changes. Residues are as scored: masked ones have the mask's code. */
 int32_t tal_seqset_len(const tal_seqset *set, tal_lid lid);
 const uint8_t *tal_seqset_residues(const tal_seqset *set, tal_lid lid);
 tal_gid tal_seqset_gid(const tal_seqset *set, tal_lid lid);

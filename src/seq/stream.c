@@ -181,7 +181,7 @@ static void update_info(tal_stream *stream, const tal_seqset *block, const strea
     }
 }
 
-tal_status tal_stream_next(tal_stream *stream, const tal_seqset **out_block)
+tal_status tal_stream_next(tal_stream *stream, tal_seqset **out_block)
 {
     if (stream->is_finished) {
         *out_block = NULL;

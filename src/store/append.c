@@ -95,18 +95,15 @@ static tal_status fill_query_bytes(tal_result_writer *writer, const query_share 
                                    tal_dataset id, size_t bytes)
 {
     tal_status status = tal_writer_scratch(writer, bytes, 1);
-    const char *letters = tal_alphabet_letters(tal_seqset_alphabet(share->set));
     tal_buffer *scratch = &writer->scratch;
     for (tal_lid lid = share->begin; lid < share->end && status == TAL_OK; lid++) {
         if (id == TAL_DATASET_QUERY_HEADERS) {
             status = tal_buffer_append_text(scratch, tal_seqset_header(share->set, lid));
             continue;
         }
-        const uint8_t *codes = tal_seqset_residues(share->set, lid);
-        size_t len = (size_t)tal_seqset_len(share->set, lid);
-        for (size_t i = 0; i < len; i++)
-            scratch->data[scratch->bytes + i] = (uint8_t)letters[codes[i]];
-        scratch->bytes += len;
+        int32_t len = tal_seqset_len(share->set, lid);
+        tal_seqset_copy_text(share->set, lid, 0, len, (char *)scratch->data + scratch->bytes);
+        scratch->bytes += (size_t)len;
     }
     return status;
 }

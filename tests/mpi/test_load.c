@@ -181,7 +181,7 @@ static uint64_t expect_stream(const scene *self, uint64_t block_residues, tal_li
     tal_lid at = 0;
     double progress = 0.0;
     for (;;) {
-        const tal_seqset *block;
+        tal_seqset *block;
         CU_ASSERT_EQUAL_FATAL(tal_stream_next(stream, &block), TAL_OK);
         CU_ASSERT(tal_stream_progress(stream) >= progress);
         progress = tal_stream_progress(stream);
@@ -334,7 +334,7 @@ static void expect_failure(const scene *self, tal_alphabet_choice alphabet, tal_
             status = tal_load_partition(comm, &params, &set, &info);
         } else {
             tal_stream *stream = NULL;
-            const tal_seqset *block = NULL;
+            tal_seqset *block = NULL;
             status = tal_stream_open(comm, &params, 50, 10, &stream);
             while (status == TAL_OK) {
                 status = tal_stream_next(stream, &block);
@@ -421,7 +421,7 @@ static void closing_a_stream_early_does_not_hang(void)
     for (int blocks = 0; blocks < 3; blocks++) {
         tal_stream *stream = NULL;
         CU_ASSERT_EQUAL_FATAL(tal_stream_open(comm, &params, 50, 10, &stream), TAL_OK);
-        const tal_seqset *block;
+        tal_seqset *block;
         for (int i = 0; i < blocks; i++)
             CU_ASSERT_EQUAL(tal_stream_next(stream, &block), TAL_OK);
         tal_stream_close(stream);

@@ -85,6 +85,28 @@ static void every_name_of_the_list_loads_in_any_case_and_is_symmetric(void)
     CU_ASSERT_EQUAL(count, 8);
 }
 
+static void masked_residues_score_as_unknown_ones_and_never_above_minus_one(void)
+{
+    tal_matrix protein;
+    tal_matrix bases;
+    const int x = 23, n = 14; /* codes of X and N */
+    CU_ASSERT_EQUAL_FATAL(tal_matrix_load("BLOSUM62", TAL_PROTEIN, &protein), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(tal_matrix_match_mismatch(5, -4, &bases), TAL_OK);
+    const tal_matrix *matrices[] = {&protein, &bases};
+    for (int which = 0; which < 2; which++) {
+        const tal_matrix *matrix = matrices[which];
+        int mask = tal_alphabet_mask_code(matrix->alphabet);
+        int unknown = which == 0 ? x : n;
+        for (int i = 0; i < mask; i++) {
+            int row = matrix->score[unknown][i];
+            int column = matrix->score[i][unknown];
+            CU_ASSERT_EQUAL(matrix->score[mask][i], row < 0 ? row : -1);
+            CU_ASSERT_EQUAL(matrix->score[i][mask], column < 0 ? column : -1);
+        }
+        CU_ASSERT(matrix->score[mask][mask] < 0);
+    }
+}
+
 static void codes_without_letter_score_as_pads(void)
 {
     tal_matrix protein;
@@ -93,8 +115,8 @@ static void codes_without_letter_score_as_pads(void)
     CU_ASSERT_EQUAL_FATAL(tal_matrix_match_mismatch(1, -1, &bases), TAL_OK);
     for (int i = 0; i < TAL_CODE_COUNT; i++) {
         CU_ASSERT_EQUAL(protein.score[i][TAL_CODE_PAD], TAL_PAD_SCORE);
-        CU_ASSERT_EQUAL(protein.score[TAL_PROTEIN_LETTER_COUNT][i], TAL_PAD_SCORE);
-        CU_ASSERT_EQUAL(bases.score[i][TAL_NUCLEOTIDE_LETTER_COUNT], TAL_PAD_SCORE);
+        CU_ASSERT_EQUAL(protein.score[TAL_PROTEIN_LETTER_COUNT + 1][i], TAL_PAD_SCORE);
+        CU_ASSERT_EQUAL(bases.score[i][TAL_NUCLEOTIDE_LETTER_COUNT + 1], TAL_PAD_SCORE);
         CU_ASSERT_EQUAL(bases.score[TAL_CODE_PAD][i], TAL_PAD_SCORE);
     }
 }
@@ -177,6 +199,7 @@ const test_case test_cases[] = {
     TEST_CASE(blosum62_has_its_well_known_scores),
     TEST_CASE(selenocysteine_scores_as_cysteine_and_pyrrolysine_as_x),
     TEST_CASE(every_name_of_the_list_loads_in_any_case_and_is_symmetric),
+    TEST_CASE(masked_residues_score_as_unknown_ones_and_never_above_minus_one),
     TEST_CASE(codes_without_letter_score_as_pads),
     TEST_CASE(unknown_name_lists_the_known_ones),
     TEST_CASE(protein_matrix_for_nucleotides_is_refused),
