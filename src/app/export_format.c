@@ -129,8 +129,9 @@ static void fill_tables(tal_export *out)
     tal_alphabet_codes(out->alphabet, out->codes);
     for (int byte = 0; byte < 256; byte++) {
         bool is_letter = out->alphabet == TAL_NUCLEOTIDE && out->codes[byte] != TAL_CODE_INVALID;
-        out->complements[byte] =
-            is_letter ? letters[tal_nucleotide_complement(out->codes[byte])] : 'N';
+        char letter = is_letter ? letters[tal_nucleotide_complement(out->codes[byte])] : 'N';
+        bool is_lower = byte >= 'a' && byte <= 'z';
+        out->complements[byte] = (char)(is_lower ? letter - 'A' + 'a' : letter);
     }
 }
 

@@ -13,10 +13,18 @@
 
 enum { BLOCK_COLUMNS = 60, ROW_QUERY = 0, ROW_MIDDLE, ROW_REFERENCE };
 
+/* Masked residues are lower case: they score nothing. */
+static bool is_masked(char letter)
+{
+    return letter >= 'a' && letter <= 'z';
+}
+
 static char middle_of(const tal_export *out, char query, char ref, bool is_equal)
 {
     if (is_equal)
         return out->alphabet == TAL_NUCLEOTIDE ? '|' : query;
+    if (is_masked(query) || is_masked(ref))
+        return ' ';
     uint8_t query_code = out->codes[(uint8_t)query];
     uint8_t ref_code = out->codes[(uint8_t)ref];
     if (out->params->matrix == NULL || out->alphabet == TAL_NUCLEOTIDE ||

@@ -67,6 +67,12 @@ static void sam_begin(tal_export *out, tal_result_reader *reader)
     tal_export_put_text(out, "@PG\tID:talaria\tPN:talaria\tVN:" TAL_VERSION "\n");
 }
 
+/* Masked residues are lower case in the result file. */
+static char upper(char letter)
+{
+    return (char)(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter);
+}
+
 /* The query's letters along the reference. */
 static void put_letters(tal_export *out, const char *letters, int32_t len, bool is_reverse)
 {
@@ -74,6 +80,7 @@ static void put_letters(tal_export *out, const char *letters, int32_t len, bool 
         tal_export_put_text(out, "*");
     for (int32_t i = 0; i < len; i++) {
         char letter = is_reverse ? out->complements[(uint8_t)letters[len - 1 - i]] : letters[i];
+        letter = upper(letter);
         if (letter == '*')
             letter = 'X';
         tal_export_put_bytes(out, &letter, 1);
@@ -93,13 +100,13 @@ static void put_md(tal_export *out, const tal_export_hit *entry)
             equal += len;
         } else if (operation == TAL_CIGAR_DIFF) {
             for (uint32_t k = 0; k < len; k++) {
-                tal_export_put(out, "%llu%c", (unsigned long long)equal, *letters++);
+                tal_export_put(out, "%llu%c", (unsigned long long)equal, upper(*letters++));
                 equal = 0;
             }
         } else if (operation == TAL_CIGAR_DELETION) {
             tal_export_put(out, "%llu^", (unsigned long long)equal);
-            tal_export_put_bytes(out, letters, len);
-            letters += len;
+            for (uint32_t k = 0; k < len; k++)
+                tal_export_put(out, "%c", upper(*letters++));
             equal = 0;
         }
     }

@@ -75,6 +75,27 @@ static const tal_option options[] = {
      .choices = "local|global|semiglobal",
      .help = "local (Smith-Waterman), global (both end to end), or semiglobal (the whole query "
              "anywhere in the reference); the last two need --min-score"},
+    {.name = "mask",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "METHOD",
+     .choices = "none|tantan|seg|dust",
+     .help =
+         "residues that shall not score: tantan finds repeats and simple sequence, seg (protein) "
+         "and dust (nucleotide) low complexity; default tantan for proteins, dust for "
+         "nucleotides, none where the alignment is not local"},
+    {.name = "mask-in",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "WHERE",
+     .default_text = "both",
+     .choices = "both|queries|references",
+     .help = "what --mask is applied to"},
+    {.name = "composition",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "HOW",
+     .choices = "none|bias|adjust",
+     .help = "proteins of unusual composition: adjust scales each pair's bits and E-value to what "
+             "both are made of, bias corrects the query's scores by the residues around; default "
+             "adjust where there are E-values of proteins, else none"},
     {.name = "type",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "TYPE",
@@ -243,6 +264,16 @@ static tal_status check_memory(const tal_search_run *self)
     return tal_memory_check(&needs, (uint64_t)tal_comm_size(self->comm), memory_limit(self));
 }
 
+/* Collective; agreed status. */
+static tal_status mask_references(tal_search_run *self)
+{
+    uint64_t start = tal_clock_ns();
+    tal_mask_method method = self->masks_references ? self->mask : TAL_MASK_NONE;
+    tal_status status = tal_mask_set(self->team, method, self->references);
+    self->mask_seconds = tal_search_run_seconds(start);
+    return tal_comm_agree(self->comm, status);
+}
+
 static tal_status load_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
@@ -256,6 +287,8 @@ static tal_status load_references(tal_search_run *self)
         return status;
     const tal_set_info *info = &self->reference_info;
     status = check_same_alphabet(self, info->alphabet);
+    if (status == TAL_OK)
+        status = mask_references(self);
     if (status != TAL_OK)
         return status;
     self->params.residue_count = info->residue_count;
@@ -275,10 +308,14 @@ static void show_progress(void *context, double share)
 }
 
 /* Search one block unless an earlier run finished it. */
-static tal_status search_block(tal_search_run *self, uint64_t index, const tal_seqset *block)
+static tal_status search_block(tal_search_run *self, uint64_t index, tal_seqset *block)
 {
     bool is_finished = false;
-    tal_status status = tal_job_find(self->job, index, block, &is_finished);
+    tal_status status = tal_comm_agree(
+        self->comm,
+        tal_mask_set(self->team, self->masks_queries ? self->mask : TAL_MASK_NONE, block));
+    if (status == TAL_OK)
+        status = tal_job_find(self->job, index, block, &is_finished);
     if (status != TAL_OK || is_finished)
         return status;
     status = tal_comm_agree(self->comm, tal_stop_check());
@@ -309,7 +346,7 @@ static tal_status search_blocks(tal_search_run *self)
 {
     double before = 0;
     for (self->block_count = 0;; self->block_count++) {
-        const tal_seqset *block;
+        tal_seqset *block;
         tal_status status = tal_stream_next(self->stream, &block);
         if (status != TAL_OK || block == NULL)
             return status;
@@ -499,7 +536,8 @@ static tal_status open_device(tal_search_run *self)
 {
     const tal_conf *conf = tal_run_conf(self->run);
     bool is_protein = self->reference_info.alphabet == TAL_PROTEIN;
-    int code_count = is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+    int code_count = (is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT) +
+                     (self->masks_references && self->mask != TAL_MASK_NONE);
     self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
     tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
                                      code_count, &self->device);

@@ -85,6 +85,41 @@ static tal_status choose_filter(tal_search_run *self)
     return TAL_OK;
 }
 
+static tal_status choose_mask(tal_search_run *self, tal_alphabet alphabet)
+{
+    bool is_given = tal_run_is_given(self->run, "mask");
+    bool is_local = self->params.mode == TAL_LOCAL;
+    self->mask = is_given                     ? (tal_mask_method)tal_run_choice(self->run, "mask")
+                 : !is_local                  ? TAL_MASK_NONE
+                 : alphabet == TAL_NUCLEOTIDE ? TAL_MASK_DUST
+                                              : TAL_MASK_TANTAN;
+    if (!tal_mask_is_for(self->mask, alphabet))
+        return tal_fail(TAL_ERR_USAGE, "--mask %s is not for %s sequences; use %s or tantan",
+                        tal_mask_name(self->mask), tal_alphabet_name(alphabet),
+                        alphabet == TAL_PROTEIN ? "seg" : "dust");
+    int where = tal_run_choice(self->run, "mask-in");
+    self->masks_queries = where != 2;
+    self->masks_references = where != 1;
+    return TAL_OK;
+}
+
+static tal_status choose_composition(tal_search_run *self, tal_alphabet alphabet)
+{
+    tal_search_params *params = &self->params;
+    bool is_given = tal_run_is_given(self->run, "composition");
+    bool can_adjust = alphabet == TAL_PROTEIN && params->stats.is_known &&
+                      tal_scaling_init(params->matrix, &params->scaling);
+    params->composition = is_given ? (tal_composition_mode)tal_run_choice(self->run, "composition")
+                          : can_adjust ? TAL_COMPOSITION_ADJUST
+                                       : TAL_COMPOSITION_NONE;
+    if (params->composition != TAL_COMPOSITION_NONE && alphabet != TAL_PROTEIN)
+        return tal_fail(TAL_ERR_USAGE, "--composition is for proteins; these are nucleotides");
+    if (params->composition == TAL_COMPOSITION_ADJUST && !can_adjust)
+        return tal_fail(TAL_ERR_USAGE, "--composition adjust scales E-values, and this scoring has "
+                                       "none; use none or bias");
+    return TAL_OK;
+}
+
 tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet)
 {
     tal_search_params *params = &self->params;
@@ -103,5 +138,9 @@ tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet)
         status = choose_cuts(self);
     if (status == TAL_OK)
         status = choose_filter(self);
+    if (status == TAL_OK)
+        status = choose_mask(self, alphabet);
+    if (status == TAL_OK)
+        status = choose_composition(self, alphabet);
     return status;
 }

@@ -43,6 +43,7 @@ static tal_result_attribute f64_attribute(const char *name, double value)
 size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribute *list)
 {
     static const char *const modes[TAL_MODE_COUNT] = {"local", "global", "semiglobal"};
+    static const char *const compositions[] = {"none", "bias", "adjust"};
     const tal_search_params *params = &self->params;
     const char *strands = params->has_plus ? (params->has_minus ? "both" : "plus") : "minus";
     const tal_result_attribute all[] = {
@@ -57,6 +58,12 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
                                         : NAN),
         text_attribute("align", modes[params->mode]),
         text_attribute("strand", strands),
+        text_attribute("composition", compositions[params->composition]),
+        text_attribute("mask", tal_mask_name(self->mask)),
+        text_attribute("mask_in", self->mask == TAL_MASK_NONE ? "nothing"
+                                  : !self->masks_queries      ? "references"
+                                  : !self->masks_references   ? "queries"
+                                                              : "both"),
         text_attribute("matrix", params->matrix->name),
         f64_attribute("gap_open", params->gaps.open),
         f64_attribute("gap_extend", params->gaps.extend),
@@ -112,6 +119,8 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
         f64_attribute("references", tal_seqset_count(self->references)),
         f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
         f64_attribute("load_seconds", self->load_seconds),
+        f64_attribute("mask_seconds", self->mask_seconds),
+        f64_attribute("masked_residues", (double)tal_seqset_masked_count(self->references)),
         f64_attribute("score_seconds", times.score),
         f64_attribute("wait_seconds", times.wait),
         f64_attribute("trace_seconds", times.trace),

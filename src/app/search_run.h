@@ -6,6 +6,7 @@
 #include "app/diagnosis.h"
 #include "app/progress.h"
 #include "dist/job.h"
+#include "mask/mask.h"
 #include "search/search.h"
 #include "store/result.h"
 
@@ -33,12 +34,14 @@ typedef struct tal_search_run {
     tal_seqset *references;
     tal_set_info reference_info;
     tal_matrix matrix;
+    tal_mask_method mask;
+    bool masks_queries, masks_references;
     tal_search_params params;
     tal_device *device; /* NULL: none */
     tal_search *search;
     tal_progress progress;
     tal_diagnosis diagnosis;
-    double load_seconds, write_seconds;
+    double load_seconds, mask_seconds, write_seconds;
     double io_seconds; /* reading references, keeping blocks, assembling; without communication */
     uint64_t start_ns;
 } tal_search_run;

@@ -92,10 +92,9 @@ static double at_least(double value, double least)
     return value < least ? least : value;
 }
 
-static double evalue_of(const evaluation *e, int32_t score)
+static double evalue_at(const evaluation *e, double y)
 {
     const tal_stats *s = e->stats;
-    double y = counted_score(s, score);
     double tail = s->k * exp(-s->lambda * y);
     if (!s->has_gumbel)
         return e->area * tail;
@@ -110,7 +109,12 @@ static double evalue_of(const evaluation *e, int32_t score)
     return area * tail * e->scale;
 }
 
-double tal_stats_bits(const tal_stats *stats, int32_t score)
+static double evalue_of(const evaluation *e, int32_t score)
+{
+    return evalue_at(e, counted_score(e->stats, score));
+}
+
+double tal_stats_bits(const tal_stats *stats, double score)
 {
     if (!stats->is_known)
         return NAN;
@@ -124,6 +128,15 @@ double tal_stats_evalue(const tal_stats *stats, const tal_search_space *space, i
         return NAN;
     evaluation e = prepare(stats, space, ref_len);
     return evalue_of(&e, score);
+}
+
+double tal_stats_evalue_scaled(const tal_stats *stats, const tal_search_space *space, double score,
+                               int64_t ref_len)
+{
+    if (!stats->is_known)
+        return NAN;
+    evaluation e = prepare(stats, space, ref_len);
+    return evalue_at(&e, score);
 }
 
 int32_t tal_stats_score_cut(const tal_stats *stats, const tal_search_space *space, double evalue,

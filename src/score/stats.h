@@ -62,14 +62,18 @@ typedef struct tal_search_space {
     uint64_t sequence_count;
 } tal_search_space;
 
-/* NAN when !is_known. */
-double tal_stats_bits(const tal_stats *stats, int32_t score);
+/* NAN when !is_known. The score may be scaled (composition.h): any number. */
+double tal_stats_bits(const tal_stats *stats, double score);
 
 /* Expected number of chance alignments of at least `score` with a reference of `ref_len` (below 1
  * counts as 1), scaled to the whole set. Nucleotide E-values do not depend on ref_len. NAN when
  * !is_known. Cost: about 0.1 us. */
 double tal_stats_evalue(const tal_stats *stats, const tal_search_space *space, int32_t score,
                         int64_t ref_len);
+
+/* The same for a scaled score (composition.h); proteins. It falls as the score rises. */
+double tal_stats_evalue_scaled(const tal_stats *stats, const tal_search_space *space, double score,
+                               int64_t ref_len);
 
 /* The residues that border effects take from each end of a nucleotide search space (Altschul and
  * Gish): the largest whole l with l <= alpha/lambda * ln(K (m - l) (n - N l)) + beta and

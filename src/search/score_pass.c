@@ -58,6 +58,8 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
         if (score < tal_stats_score_cut(&params->stats, &space, params->evalue, len, score))
             return TAL_OK;
     }
+    if (!tal_search_is_significant(search, query, lid, score))
+        return TAL_OK;
     tal_candidate candidate = {
         .gid = tal_seqset_gid(search->references, lid),
         .lid = lid,
@@ -88,7 +90,8 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
             cut_len = batch->lane_len[lane];
             cut = tal_stats_score_cut(&params->stats, &space, params->evalue, cut_len, cut);
         }
-        if (score < cut || (params->mode == TAL_LOCAL && score <= 0))
+        if (score < cut || (params->mode == TAL_LOCAL && score <= 0) ||
+            !tal_search_is_significant(search, query, batch->lids[lane], score))
             continue;
         tal_candidate candidate = {
             .gid = tal_seqset_gid(search->references, batch->lids[lane]),

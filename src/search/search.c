@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "score/bias.h"
 #include "score/profile.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ static void worker_deinit(tal_search_worker *worker)
 {
     tal_free(worker->histogram);
     tal_buffer_deinit(&worker->traced);
+    tal_buffer_deinit(&worker->letters);
     tal_tracer_destroy(worker->tracer);
     tal_ladder_scratch_deinit(&worker->ladder);
     tal_batch_deinit(&worker->gathered);
@@ -27,7 +29,7 @@ void tal_search_destroy(tal_search *search)
     tal_buffer_deinit(&search->received);
     tal_free(search->query_hits);
     tal_free(search->filter_cuts);
-    tal_free(search->reverse_codes);
+    tal_free(search->codes);
     tal_free(search->profiles);
     tal_free(search->views);
     tal_device_pass_destroy(search->device_pass);
@@ -80,6 +82,10 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
         .score_max = params->matrix->score_max,
         .score_min = params->matrix->score_min,
     };
+    if (params->composition == TAL_COMPOSITION_BIAS) {
+        search->ladder.score_max += TAL_BIAS_MAX;
+        search->ladder.score_min -= TAL_BIAS_MAX;
+    }
     tal_kernel_table_init(&search->ladder.table, params->isa);
     tal_status status = tal_plan_order(references, &search->order, &search->order_count);
     if (status != TAL_OK)
@@ -136,11 +142,11 @@ static tal_status reserve_block(tal_search *search)
     size_t rows = strand_rows * (search->params.has_plus && search->params.has_minus ? 2 : 1);
     if (rows > search->profile_capacity) {
         tal_free(search->profiles);
-        tal_free(search->reverse_codes);
+        tal_free(search->codes);
         search->profile_capacity = 0;
         search->profiles = tal_alloc_vector(rows * TAL_PROFILE_STRIDE);
-        search->reverse_codes = tal_alloc(strand_rows);
-        if (search->profiles == NULL || search->reverse_codes == NULL)
+        search->codes = tal_alloc(3 * strand_rows);
+        if (search->profiles == NULL || search->codes == NULL)
             return TAL_ERR_MEMORY;
         search->profile_capacity = rows;
     }
@@ -166,6 +172,40 @@ static tal_status check_lengths(const tal_search *search)
                     (unsigned long long)search->params.len_max);
 }
 
+/* The codes and profiles of a query; returns where its rows end. `codes` has room for three. */
+static size_t prepare_query(tal_search *search, tal_lid query, size_t row, uint8_t *codes)
+{
+    const tal_search_params *params = &search->params;
+    const tal_seqset *set = search->queries;
+    size_t len = (size_t)tal_seqset_len(set, query);
+    const uint8_t *scored = tal_seqset_residues(set, query);
+    uint8_t *reverse_scored = codes + 2 * len;
+    tal_query_view *view = &search->views[query];
+    *view = (tal_query_view){.codes = {codes, NULL}};
+    if (params->composition == TAL_COMPOSITION_ADJUST)
+        view->composition = tal_composition_of(scored, len);
+    (void)tal_seqset_copy_letters(set, query, 0, (int32_t)len, codes); /* Masked or not. */
+    if (params->has_minus) {
+        tal_nucleotide_reverse_complement(codes, len, codes + len);
+        tal_nucleotide_reverse_complement(scored, len, reverse_scored);
+        view->codes[1] = codes + len;
+    }
+    for (int strand = 0; strand < 2; strand++) {
+        if (!(strand == 0 ? params->has_plus : params->has_minus))
+            continue;
+        int8_t *profile = search->profiles + row * TAL_PROFILE_STRIDE;
+        tal_profile_build(params->matrix, strand == 0 ? scored : reverse_scored, len, profile);
+        if (params->composition == TAL_COMPOSITION_BIAS) {
+            int8_t *bias = (int8_t *)(codes + len); /* Of proteins: no other strand. */
+            tal_bias_find(params->matrix, scored, len, bias);
+            tal_bias_apply(bias, len, profile);
+        }
+        view->profile[strand] = profile;
+        row += (len + 1) / 2 * 2;
+    }
+    return row;
+}
+
 tal_status tal_search_prepare(tal_search *search)
 {
     tal_status status = check_lengths(search);
@@ -173,30 +213,14 @@ tal_status tal_search_prepare(tal_search *search)
         status = reserve_block(search);
     if (status != TAL_OK)
         return status;
-    const tal_search_params *params = &search->params;
     size_t row = 0;
-    size_t reverse_at = 0;
+    size_t code_at = 0;
     for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
-        size_t len = (size_t)tal_seqset_len(search->queries, query);
-        const uint8_t *codes = tal_seqset_residues(search->queries, query);
-        tal_query_view *view = &search->views[query];
-        *view = (tal_query_view){.codes = {codes, NULL}};
-        if (params->has_minus) {
-            tal_nucleotide_reverse_complement(codes, len, search->reverse_codes + reverse_at);
-            view->codes[1] = search->reverse_codes + reverse_at;
-            reverse_at += len;
-        }
-        for (int strand = 0; strand < 2; strand++) {
-            if (!(strand == 0 ? params->has_plus : params->has_minus))
-                continue;
-            int8_t *profile = search->profiles + row * TAL_PROFILE_STRIDE;
-            tal_profile_build(params->matrix, view->codes[strand], len, profile);
-            view->profile[strand] = profile;
-            row += (len + 1) / 2 * 2;
-        }
+        row = prepare_query(search, query, row, search->codes + code_at);
+        code_at += 3 * (size_t)tal_seqset_len(search->queries, query);
     }
     status = tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
-    if (status == TAL_OK && params->is_filtered)
+    if (status == TAL_OK && search->params.is_filtered)
         status = tal_filter_begin(search);
     return status;
 }

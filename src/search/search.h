@@ -15,6 +15,7 @@
 #include "kernels/contract.h"
 #include "par/accum.h"
 #include "par/team.h"
+#include "score/composition.h"
 #include "score/matrix.h"
 #include "score/stats.h"
 #include "search/hit.h"
@@ -39,12 +40,22 @@ enum {
     TAL_COUNT_COUNT = TAL_COUNT_HISTOGRAM + TAL_HISTOGRAM_BINS,
 };
 
+/* What is done about sequences that are not made like the average protein. */
+typedef enum tal_composition_mode {
+    TAL_COMPOSITION_NONE = 0,
+    TAL_COMPOSITION_BIAS,   /* the query's profile is corrected (score/bias.h) */
+    TAL_COMPOSITION_ADJUST, /* lambda is scaled for each pair (score/composition.h): the score
+                               stays, bits and E-value, and so what is reported, change */
+} tal_composition_mode;
+
 typedef struct tal_search_params {
     tal_isa isa;
     tal_mode mode;
     const tal_matrix *matrix;
     tal_gaps gaps;
     tal_stats stats;
+    tal_composition_mode composition; /* proteins; ADJUST needs stats.is_known and `scaling` */
+    tal_scaling scaling;
     double evalue;     /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
     int32_t score_min; /* smallest score reported; INT32_MIN: no cut */
     /* Filtered: score in full only pairs whose gapless score (kernels/contract.h) reaches

@@ -14,8 +14,9 @@
 
 /* A query's profiles: one per strand searched. */
 typedef struct tal_query_view {
-    const int8_t *profile[2]; /* plus, minus; NULL when not searched */
-    const uint8_t *codes[2];
+    const int8_t *profile[2];    /* plus, minus; NULL when not searched */
+    tal_composition composition; /* masked residues do not count; proteins */
+    const uint8_t *codes[2];     /* not masked; what is scored are profiles */
 } tal_query_view;
 
 /* One worker's own memory. */
@@ -27,6 +28,7 @@ typedef struct tal_search_worker {
     tal_batch gathered;                   /* references of many batches that passed the filter */
     tal_ladder_scratch ladder;
     tal_tracer *tracer;
+    tal_buffer letters;  /* of a reference, as they were before masking */
     tal_buffer traced;   /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
     uint64_t *histogram; /* TAL_HISTOGRAM_BINS, of the current item */
 } tal_search_worker;
@@ -51,7 +53,7 @@ struct tal_search {
     tal_query_view *views;
     tal_lid view_capacity;
     int8_t *profiles;
-    uint8_t *reverse_codes;
+    uint8_t *codes;          /* of all strands: as they were before masking, and as scored */
     size_t profile_capacity; /* rows */
     double *filter_cuts;     /* the queries' parts of the filter's cut; filtered only */
     uint64_t *query_hits;    /* hits of each query over all ranks, after selection */
@@ -77,6 +79,14 @@ tal_lid tal_search_pair_count(const tal_search *search);
 
 /* What E-values of this query refer to. */
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
+
+/* The score that a pair's bits and E-value are of: scaled where composition is adjusted for.
+ * Threads: any. */
+double tal_search_scaled_score(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
+
+/* Whether a score that passes the cut unscaled passes it scaled: then the pair is reported if it is
+ * among the best. A scaled score is never larger, so that no other passes. Threads: any. */
+bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
 
 /* Make a pair a candidate if its score passes the cuts; counts it in *candidate_count. Threads:
  * any. */

@@ -31,27 +31,27 @@ static int compare_tasks(const void *left, const void *right)
 }
 
 /* Append the reference letters at mismatches and deletions; `out_bytes` of them. */
-static tal_status append_letters(tal_buffer *buffer, tal_alphabet alphabet,
-                                 const tal_alignment *alignment, const uint8_t *ref,
-                                 uint32_t *out_bytes)
+static tal_status append_letters(tal_buffer *buffer, const tal_seqset *references, tal_lid lid,
+                                 const tal_alignment *alignment, uint32_t *out_bytes)
 {
-    const char *letters = tal_alphabet_letters(alphabet);
     tal_status status = tal_buffer_reserve(buffer, (size_t)alignment->column_count);
     if (status != TAL_OK)
         return status;
-    uint8_t *cursor = buffer->data + buffer->bytes;
-    const uint8_t *residue = ref + alignment->ref_begin;
+    char *begin = (char *)buffer->data + buffer->bytes;
+    char *cursor = begin;
+    int32_t at = alignment->ref_begin;
     for (size_t run = 0; run < alignment->cigar_count; run++) {
-        uint32_t len = alignment->cigar[run] >> 4;
+        int32_t len = (int32_t)(alignment->cigar[run] >> 4);
         uint32_t operation = alignment->cigar[run] & 15;
         if (operation == TAL_CIGAR_INSERTION)
             continue;
-        if (operation != TAL_CIGAR_EQUAL)
-            for (uint32_t i = 0; i < len; i++)
-                *cursor++ = (uint8_t)letters[residue[i]];
-        residue += len;
+        if (operation != TAL_CIGAR_EQUAL) {
+            tal_seqset_copy_text(references, lid, at, at + len, cursor);
+            cursor += len;
+        }
+        at += len;
     }
-    *out_bytes = (uint32_t)(cursor - (buffer->data + buffer->bytes));
+    *out_bytes = (uint32_t)(cursor - begin);
     buffer->bytes += *out_bytes;
     return TAL_OK;
 }
@@ -63,12 +63,15 @@ static tal_hit make_hit(const tal_search *search, tal_lid query, const tal_candi
     int32_t query_len = tal_seqset_len(search->queries, query);
     int32_t ref_len = tal_seqset_len(search->references, candidate->lid);
     tal_search_space space = {query_len, params->residue_count, params->sequence_count};
+    double scaled = tal_search_scaled_score(search, query, candidate->lid, candidate->score);
     bool is_reverse = candidate->is_reverse != 0;
     return (tal_hit){
         .query = tal_seqset_gid(search->queries, query),
         .reference = candidate->gid,
-        .evalue = tal_stats_evalue(&params->stats, &space, candidate->score, ref_len),
-        .bits = tal_stats_bits(&params->stats, candidate->score),
+        .evalue = params->composition == TAL_COMPOSITION_ADJUST
+                      ? tal_stats_evalue_scaled(&params->stats, &space, scaled, ref_len)
+                      : tal_stats_evalue(&params->stats, &space, candidate->score, ref_len),
+        .bits = tal_stats_bits(&params->stats, scaled),
         .score = candidate->score,
         .query_begin = is_reverse ? query_len - alignment->query_end : alignment->query_begin,
         .query_end = is_reverse ? query_len - alignment->query_begin : alignment->query_end,
@@ -86,7 +89,7 @@ static tal_hit make_hit(const tal_search *search, tal_lid query, const tal_candi
 }
 
 static tal_status encode(const tal_search *search, tal_buffer *buffer, tal_hit *hit,
-                         const tal_alignment *alignment, const uint8_t *ref)
+                         const tal_alignment *alignment, tal_lid lid)
 {
     size_t hit_at = buffer->bytes;
     tal_status status = tal_buffer_append(buffer, hit, sizeof(*hit));
@@ -94,8 +97,7 @@ static tal_status encode(const tal_search *search, tal_buffer *buffer, tal_hit *
         status = tal_buffer_append(buffer, alignment->cigar,
                                    alignment->cigar_count * sizeof(*alignment->cigar));
     if (status == TAL_OK)
-        status = append_letters(buffer, tal_seqset_alphabet(search->references), alignment, ref,
-                                &hit->letter_bytes);
+        status = append_letters(buffer, search->references, lid, alignment, &hit->letter_bytes);
     static const uint8_t zeros[8];
     if (status == TAL_OK)
         status = tal_buffer_append(buffer, zeros, (8 - buffer->bytes % 8) % 8);
@@ -128,6 +130,16 @@ static tal_status trace_item(void *context, int worker, size_t idx)
         return status;
     tal_alignment alignment;
     tal_search_worker *own = &search->workers[worker];
+    if (tal_seqset_masked_count(search->references) + tal_seqset_masked_count(search->queries) >
+        0) {
+        tal_buffer_reset(&own->letters);
+        status = tal_buffer_reserve(&own->letters, (size_t)job.ref_len + 1);
+        if (status != TAL_OK)
+            return status;
+        (void)tal_seqset_copy_letters(search->references, candidate->lid, 0, job.ref_len,
+                                      own->letters.data); /* Masked or not. */
+        job.ref_letters = own->letters.data;
+    }
     status = tal_trace(own->tracer, &job, &alignment);
     if (status != TAL_OK)
         return status;
@@ -136,7 +148,7 @@ static tal_status trace_item(void *context, int worker, size_t idx)
     tal_accum_add(search->accum, worker, TAL_COUNT_ALIGNED_COLUMNS,
                   (uint64_t)alignment.column_count);
     tal_wait_note_progress();
-    return encode(search, &own->traced, &hit, &alignment, job.ref);
+    return encode(search, &own->traced, &hit, &alignment, candidate->lid);
 }
 
 tal_status tal_search_trace(tal_search *search)

@@ -60,11 +60,15 @@ class Search(cli.Case):
 
     def test_one_answer_for_ranks_threads_and_instruction_sets(self):
         records = families(1, 12, 8, AMINO)
+        # Some with repeats, so that masks and composition count.
+        records = [(name, text + "SQG" * 12 + text[:30] if i % 5 == 0 else text)
+                   for i, (name, text) in enumerate(records)]
         references = self.file("refs.fa", fasta(records))
         queries = self.file("queries.fa", fasta(records[::5]))
-        for options in (["--max-hits", "3"], ["--evalue", "10", "--max-hits", "0"]):
+        for options in (["--max-hits", "3"], ["--evalue", "10", "--max-hits", "0"],
+                        ["--evalue", "10", "--mask", "seg", "--composition", "bias"]):
             seen = {}
-            for ranks in (1, 2, 3, 4):
+            for ranks in (1, 2, 3, 4) if "--mask" not in options else (1, 3):
                 for threads in (1, 2):
                     for isa in ("scalar", "sse41", "avx2", "avx512vbmi"):
                         if isa not in LEVELS or (ranks > 2 and isa not in ("scalar", LEVELS[-1])):
@@ -80,7 +84,8 @@ class Search(cli.Case):
         references = self.file("refs.fa", fasta(copies))
         queries = self.file("q.fa", fasta(copies[:1]))
         for ranks in (1, 3):
-            result = self.search(queries, references, "--max-hits", "7", ranks=ranks)
+            result = self.search(queries, references, "--max-hits", "7", "--mask", "none",
+                                 ranks=ranks)
             rows = self.table(result, "reference")
             self.assertEqual(rows, [[f"copy{i}"] for i in range(7)])
 
@@ -93,7 +98,7 @@ class Search(cli.Case):
             references = self.file("refs.fa", fasta(records))
             queries = self.file("queries.fa", fasta(records[::4]))
             result = self.search(queries, references, "--min-score", "1", "--max-hits", "0",
-                                 "--type", kind, ranks=2)
+                                 "--type", kind, "--mask", "none", "--composition", "none", ranks=2)
             table = self.export(result, "--format", "tsv", "--columns",
                                 "query_index,reference_index,strand,score")
             done = subprocess.run([cli.ORACLE, kind, *gaps, queries, references, table],
@@ -156,10 +161,43 @@ class Search(cli.Case):
         odd = "MKVLBZXJUO*ATWWCHGEMKVLATWWCHGE"
         references = self.file("r.fa", f">empty\n>odd >with 'quotes' \xe9\n{odd.lower()}\r\n>last\n")
         queries = self.file("q.fa", f">none\n\n>q\n{odd}")
-        result = self.search(queries, references, "--type", "protein")
+        result = self.search(queries, references, "--type", "protein", "--mask", "none")
         rows = self.table(result, "query,reference,identities,reference_header")
         self.assertEqual(len(rows), 1)
         self.assertEqual(rows[0][:3], ["q", "odd", str(len(odd))])
+
+    def test_masked_residues_score_nothing_and_are_shown_in_lower_case(self):
+        rng = random.Random(8)
+        left, right = ("".join(rng.choice(AMINO) for _ in range(60)) for _ in range(2))
+        text = left + "SQG" * 8 + right
+        references = self.file("r.fa", fasta([("r", text)]))
+        rows = {}
+        for mask in ("none", "tantan"):
+            for where in ("both", "queries", "references"):
+                result = self.search(references, references, "--mask", mask, "--mask-in", where,
+                                     "--composition", "none")
+                rows[mask, where] = self.table(result, "score,cigar,identities,positives,evalue")[0]
+        plain = rows["none", "both"]
+        self.assertEqual(plain, rows["none", "queries"])
+        # The path is the same and all of it is equal, but what is masked does not score.
+        for where in ("both", "queries", "references"):
+            score, cigar, identities, positives, _ = rows["tantan", where]
+            self.assertEqual((cigar, identities), (f"{len(text)}=", str(len(text))))
+            self.assertLess(int(score), int(plain[0]) - 60)
+            self.assertLess(int(positives), len(text))
+        self.search(references, references, "--mask", "tantan", "--mask-in", "queries")
+        with open(self.export(self.path("out.h5"), "--format", "pairwise"),
+                  encoding="utf-8") as file:
+            shown = "".join(line.split()[2] for line in file if line.startswith("Query "))
+        self.assertEqual(shown.upper(), text)
+        self.assertIn("gsqgsqg", shown)
+        self.assertTrue(shown.startswith(left[:50]))
+        self.assertTrue(shown.endswith(right[10:]))
+        self.expect_error(64, ["dust", "seg"], "search", references, references, "-o",
+                          self.path("x.h5"), "--mask", "dust")
+        bases = self.file("n.fa", fasta([("n", "ACGTTGCATC" * 10)]))
+        self.expect_error(64, ["--composition"], "search", bases, bases, "-o", self.path("x.h5"),
+                          "--composition", "adjust")
 
     def test_raw_score_threshold_allows_scoring_without_statistics(self):
         records = families(5, 3, 4, AMINO)

@@ -11,6 +11,7 @@ LAYERS = [
     ["comm"],
     ["seq"],
     ["score"],
+    ["mask"],
     ["align"],
     ["device"],
     ["search"],

@@ -1,0 +1,231 @@
+/* Masking of tandem repeats and simple sequence after tantan.
+ *
+ * M. C. Frith, "A new repeat-masking method enables specific detection of homologous sequences",
+ * Nucleic Acids Research 39:e23 (2011). A hidden Markov model reads the sequence: a background
+ * state, and for each offset 1..W a state in which every residue copies, with substitutions, the
+ * one `offset` before it. A repeat begins with probability 0.005, its offset weighs 0.9^offset, it
+ * ends with 0.05 a residue; a copy of y as x is exp(lambda S(x, y)) as likely as x by chance, S
+ * being BLOSUM62 (whatever the search's matrix), or +1 and -1 with lambda = ln 3 for nucleotides. W
+ * is 48 for proteins, 96 for nucleotides (whole vectors near the paper's 50 and 100). Residues
+ * whose posterior probability of standing in a repeat state is at least 1/2 are masked. The paper's
+ * variant with gaps inside repeats is not here.
+ *
+ * Every state's step is the same multiplication and addition in float; sums over states are taken
+ * in LANES partial sums and a fixed tree. So a compiler may use any vector width, and all
+ * instruction sets give the same bits. All values are scaled by the background's every
+ * SCALE_STEP residues, which keeps them far inside the range of float.
+ */
+#include "mask/mask_internal.h"
+
+#include "score/matrix.h"
+
+#include <string.h>
+
+/* gcc does not contract under -std=c17; clang does unless told. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+enum {
+    LANES = 16,
+    OFFSETS_PROTEIN = 48,
+    OFFSETS_NUCLEOTIDE = 96,
+    OFFSETS_MAX = 96,
+    SCALE_STEP = 16, /* a residue is at most e^3.5 times as likely as by chance: e^56 in 16 */
+    PAD_CODE = TAL_CODE_PAD,
+};
+
+static const float repeat_begin = 0.005f;
+static const float repeat_end = 0.05f;
+static const float offset_decay = 0.9f;
+static const float mask_probability = 0.5f;
+
+typedef struct model {
+    int offset_count;                /* rounded up to LANES; those beyond start with 0 */
+    float start[OFFSETS_MAX];        /* of each offset, from the background */
+    float ratio[TAL_CODE_COUNT][32]; /* [residue][residue before]; 0 for pads */
+} model;
+
+/* The states after or before a residue. */
+typedef struct states {
+    float background;
+    _Alignas(64) float repeat[OFFSETS_MAX];
+} states;
+
+/* exp(lambda score), lambda = 0.3176 of BLOSUM62 without gaps, by products alone. */
+static float protein_ratio(int score)
+{
+    const double step = score < 0 ? 0.72789385 : 1.37382668;
+    double ratio = 1.0;
+    for (int i = score < 0 ? -score : score; i > 0; i--)
+        ratio *= step;
+    return (float)ratio;
+}
+
+static tal_status model_init(model *m, tal_alphabet alphabet)
+{
+    bool is_protein = alphabet == TAL_PROTEIN;
+    int offsets = is_protein ? OFFSETS_PROTEIN : OFFSETS_NUCLEOTIDE;
+    memset(m, 0, sizeof(*m));
+    m->offset_count = (offsets + LANES - 1) / LANES * LANES;
+    float power = 1.0f;
+    float sum = 0.0f;
+    for (int k = 0; k < offsets; k++, power *= offset_decay) {
+        m->start[k] = power;
+        sum += power;
+    }
+    for (int k = 0; k < offsets; k++)
+        m->start[k] *= repeat_begin / sum;
+    tal_matrix matrix = {0};
+    if (is_protein) {
+        tal_status status = tal_matrix_load("BLOSUM62", TAL_PROTEIN, &matrix);
+        if (status != TAL_OK)
+            return status;
+    }
+    int letters = is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT;
+    for (int x = 0; x < letters; x++)
+        for (int y = 0; y < letters; y++)
+            m->ratio[x][y] = is_protein        ? protein_ratio(matrix.score[x][y])
+                             : x == y && x < 4 ? 3.0f
+                                               : 1.0f / 3.0f;
+    return TAL_OK;
+}
+
+/* LANES values to one, always in this order. */
+static float sum_lanes(float lanes[LANES])
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+
+/* The ratios of a residue to those before it; `before` runs backward in the sequence. */
+static void look_up(const float *row, const uint8_t *before, int count, float *out_ratios)
+{
+    for (int k = 0; k < count; k++)
+        out_ratios[k] = row[before[k]];
+}
+
+static void step_forward(const model *m, const float *ratios, states *at)
+{
+    const float stay = 1.0f - repeat_end;
+    float sums[LANES] = {0};
+    for (int k = 0; k < m->offset_count; k += LANES)
+        for (int lane = 0; lane < LANES; lane++) {
+            float f = at->repeat[k + lane];
+            sums[lane] += f;
+            at->repeat[k + lane] =
+                (f * stay + at->background * m->start[k + lane]) * ratios[k + lane];
+        }
+    at->background = at->background * (1.0f - repeat_begin) + sum_lanes(sums) * repeat_end;
+}
+
+static void step_backward(const model *m, const float *ratios, states *at)
+{
+    const float stay = 1.0f - repeat_end;
+    const float to_background = at->background * repeat_end;
+    float sums[LANES] = {0};
+    for (int k = 0; k < m->offset_count; k += LANES)
+        for (int lane = 0; lane < LANES; lane++) {
+            float f = at->repeat[k + lane] * ratios[k + lane];
+            sums[lane] += f * m->start[k + lane];
+            at->repeat[k + lane] = f * stay + to_background;
+        }
+    at->background = at->background * (1.0f - repeat_begin) + sum_lanes(sums);
+}
+
+static void scale(const model *m, float factor, states *at)
+{
+    at->background *= factor;
+    for (int k = 0; k < m->offset_count; k++)
+        at->repeat[k] *= factor;
+}
+
+/* What one sequence needs: its codes from the end, then pads; and for each residue the background's
+ * forward probability and the factor it was scaled by. */
+typedef struct passes {
+    const model *m;
+    const uint8_t *codes, *turned;
+    int32_t len;
+    float *forward, *factors;
+} passes;
+
+/* Returns the probability of the whole, as scaled. */
+static float pass_forward(const passes *p)
+{
+    _Alignas(64) float ratios[OFFSETS_MAX];
+    states at = {.background = 1.0f};
+    for (int32_t i = 0; i < p->len; i++) {
+        look_up(p->m->ratio[p->codes[i]], p->turned + (p->len - i), p->m->offset_count, ratios);
+        step_forward(p->m, ratios, &at);
+        p->factors[i] = 1.0f;
+        if (i % SCALE_STEP == SCALE_STEP - 1) {
+            p->factors[i] = 1.0f / at.background;
+            scale(p->m, p->factors[i], &at);
+        }
+        p->forward[i] = at.background;
+    }
+    float sums[LANES] = {0};
+    for (int k = 0; k < p->m->offset_count; k++)
+        sums[k % LANES] += at.repeat[k];
+    return at.background * (1.0f - repeat_begin) + sum_lanes(sums) * repeat_end;
+}
+
+/* Leaves in `forward` the posterior probability of the background. */
+static void pass_backward(const passes *p, float total)
+{
+    _Alignas(64) float ratios[OFFSETS_MAX];
+    states at = {.background = 1.0f - repeat_begin};
+    for (int k = 0; k < p->m->offset_count; k++)
+        at.repeat[k] = repeat_end;
+    for (int32_t i = p->len - 1; i >= 0; i--) {
+        p->forward[i] = p->forward[i] * at.background / total;
+        if (p->factors[i] != 1.0f)
+            scale(p->m, p->factors[i], &at);
+        look_up(p->m->ratio[p->codes[i]], p->turned + (p->len - i), p->m->offset_count, ratios);
+        step_backward(p->m, ratios, &at);
+    }
+}
+
+tal_status tal_mask_tantan(tal_alphabet alphabet, const uint8_t *codes, int32_t len,
+                           tal_mask_scratch *scratch, tal_buffer *masks)
+{
+    size_t room = (size_t)len + OFFSETS_MAX;
+    tal_buffer_reset(&scratch->bytes);
+    tal_buffer_reset(&scratch->numbers);
+    tal_status status = TAL_OK;
+    bool is_new = scratch->model_of != (int)alphabet + 1;
+    if (is_new) {
+        tal_buffer_reset(&scratch->model);
+        status = tal_buffer_reserve(&scratch->model, sizeof(model));
+        if (status == TAL_OK)
+            status = model_init((model *)(void *)scratch->model.data, alphabet);
+        scratch->model_of = status == TAL_OK ? (int)alphabet + 1 : 0;
+    }
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&scratch->bytes, room);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&scratch->numbers, 2 * room * sizeof(float));
+    if (status != TAL_OK)
+        return status;
+    uint8_t *turned = scratch->bytes.data;
+    for (int32_t i = 0; i < len; i++)
+        turned[i] = codes[len - 1 - i];
+    memset(turned + len, PAD_CODE, OFFSETS_MAX);
+    float *numbers = (float *)(void *)scratch->numbers.data;
+    passes p = {
+        .m = (const model *)(const void *)scratch->model.data,
+        .codes = codes,
+        .turned = turned,
+        .len = len,
+        .forward = numbers,
+        .factors = numbers + room,
+    };
+    pass_backward(&p, pass_forward(&p));
+    size_t first = masks->bytes;
+    for (int32_t i = 0; i < len && status == TAL_OK; i++)
+        if (1.0f - p.forward[i] >= mask_probability)
+            status = tal_mask_append(masks, first, i, i + 1);
+    return status;
+}

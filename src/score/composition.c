@@ -1,0 +1,124 @@
+/* Scaling of lambda by composition; see composition.h. */
+#include "score/composition.h"
+
+#include "base/random.h"
+
+#include <string.h>
+
+/* gcc does not contract under -std=c17; clang does unless told. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+enum {
+    LETTERS = TAL_COMPOSITION_LETTERS,
+    SPAN_MAX = TAL_SCORE_MAX - TAL_SCORE_MIN + 1,
+    HALVINGS = 48, /* of an interval not above 10 */
+};
+
+/* Frequencies of amino acids per 100,000, in the order of codes: Robinson and Robinson, PNAS
+ * 88:8880 (1991), which BLAST uses. */
+static const uint32_t average[LETTERS] = {7805, 5129, 4487, 5364, 1925, 4264, 6295,
+                                          7377, 2199, 5142, 9019, 5744, 2243, 3856,
+                                          5203, 7120, 5841, 1330, 3216, 6441};
+
+const uint32_t *tal_composition_average(void)
+{
+    return average;
+}
+
+tal_composition tal_composition_of(const uint8_t *codes, size_t len)
+{
+    uint32_t counts[256] = {0};
+    for (size_t i = 0; i < len; i++)
+        counts[codes[i]]++;
+    tal_composition composition;
+    memcpy(composition.counts, counts, sizeof(composition.counts));
+    return composition;
+}
+
+/* How often pairs of the compositions score each value from score_min on; returns all pairs. */
+static double count_scores(const tal_scaling *s, const uint32_t *query, const uint32_t *ref,
+                           double *out_counts)
+{
+    uint64_t counts[SPAN_MAX] = {0};
+    uint64_t total = 0;
+    for (int i = 0; i < LETTERS; i++)
+        for (int j = 0; j < LETTERS; j++) {
+            uint64_t pairs = (uint64_t)query[i] * ref[j];
+            counts[s->score[i][j] - s->score_min] += pairs;
+            total += pairs;
+        }
+    for (int k = 0; k <= s->score_max - s->score_min; k++)
+        out_counts[k] = (double)counts[k] / (double)(total == 0 ? 1 : total);
+    return (double)total;
+}
+
+/* Sum of the shares times x^score, less 1; its sign is all that counts: times x^-score_min. */
+static double excess(const tal_scaling *s, const double *shares, double x)
+{
+    double sum = 0.0;
+    for (int k = s->score_max - s->score_min; k >= 0; k--)
+        sum = sum * x + shares[k];
+    double power = 1.0;
+    for (int k = s->score_min; k < 0; k++)
+        power *= x;
+    return sum - power;
+}
+
+/* The x in (1, high) where the excess turns positive; high when it does not. */
+static double find_root(const tal_scaling *s, const double *shares, double high)
+{
+    if (excess(s, shares, high) <= 0.0)
+        return high;
+    double low = 1.0;
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = low + (high - low) / 2;
+        if (excess(s, shares, middle) > 0.0)
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
+bool tal_scaling_init(const tal_matrix *matrix, tal_scaling *out_scaling)
+{
+    tal_scaling s = {.score_min = 0, .score_max = 0};
+    for (int i = 0; i < LETTERS; i++)
+        for (int j = 0; j < LETTERS; j++) {
+            s.score[i][j] = matrix->score[i][j];
+            s.score_min = s.score[i][j] < s.score_min ? s.score[i][j] : s.score_min;
+            s.score_max = s.score[i][j] > s.score_max ? s.score[i][j] : s.score_max;
+        }
+    double shares[SPAN_MAX];
+    (void)count_scores(&s, average, average, shares); /* Never none. */
+    double mean = 0.0;
+    for (int k = 0; k <= s.score_max - s.score_min; k++)
+        mean += shares[k] * (k + s.score_min);
+    if (matrix->alphabet != TAL_PROTEIN || s.score_max <= 0 || mean >= 0.0)
+        return false;
+    /* A pair of the largest score alone is more than 1 in 10^10: x^score_max < 10^10. */
+    s.root = find_root(&s, shares, s.score_max == 1 ? 1e10 : 1e5);
+    *out_scaling = s;
+    return true;
+}
+
+int32_t tal_scaling_ratio(const tal_scaling *scaling, const tal_composition *query,
+                          const tal_composition *ref)
+{
+    double shares[SPAN_MAX];
+    if (count_scores(scaling, query->counts, ref->counts, shares) == 0)
+        return TAL_SCALING_UNIT;
+    double root = find_root(scaling, shares, scaling->root);
+    if (root >= scaling->root)
+        return TAL_SCALING_UNIT;
+    double ratio = tal_random_log(root) / tal_random_log(scaling->root);
+    int32_t rounded = (int32_t)(ratio * TAL_SCALING_UNIT + 0.5);
+    return rounded < TAL_SCALING_MIN ? TAL_SCALING_MIN : rounded;
+}
+
+double tal_scaling_lambda(const tal_scaling *scaling)
+{
+    return tal_random_log(scaling->root);
+}
