@@ -1,6 +1,7 @@
 /* The device of a run; see gpu.h. */
 #include "app/gpu.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "conf/environment.h"
 #include "conf/text.h"
@@ -44,20 +45,30 @@ static tal_status read_failure(tal_device_params *params)
     return TAL_OK;
 }
 
-tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int code_count,
-                        tal_device **out_device)
+static void find_places(const tal_pci_address *addresses, int count, int *out_places)
 {
-    *out_device = NULL;
-    if (!tal_conf_bool(tal_run_conf(run), "parallel.gpu.use_gpu"))
-        return TAL_OK;
-    tal_device_params params = tal_gpu_params(run);
-    params.gap_open = gap_open;
-    params.gap_extend = gap_extend;
-    params.code_count = code_count;
+    tal_topology_find_numa(NULL, addresses, count, out_places);
+}
+
+/* Where this rank's processors are. */
+static int own_place(void)
+{
+    tal_cpu *cpus;
+    int count;
+    if (tal_topology_list_cpus(&(tal_cpu_source){0}, &cpus, &count) != TAL_OK)
+        return TAL_PLACE_UNKNOWN; /* Then it takes devices in turn. */
+    int place = tal_topology_numa_of(cpus, count);
+    tal_free(cpus);
+    return place < 0 ? TAL_PLACE_UNKNOWN : place;
+}
+
+/* Open what the parameters say, or say in the log why the search goes without. */
+static tal_status open_device(tal_device_params params, tal_device **out_device)
+{
     tal_status status = read_failure(&params);
     if (status != TAL_OK)
         return status;
-    if (gap_open + gap_extend > TAL_DEVICE_GAP_MAX) {
+    if (params.gap_open + params.gap_extend > TAL_DEVICE_GAP_MAX) {
         tal_log(TAL_LOG_WARN,
                 "use_gpu: gap costs above %d are not for devices; the processors "
                 "compute alone",
@@ -85,6 +96,29 @@ tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int co
     return TAL_OK;
 }
 
+tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int code_count,
+                        tal_device **out_device)
+{
+    *out_device = NULL;
+    bool is_wanted = tal_conf_bool(tal_run_conf(run), "parallel.gpu.use_gpu");
+    tal_comm *comm = tal_run_comm(run);
+    int *places = tal_alloc_array((size_t)tal_comm_node_size(comm), sizeof(*places));
+    tal_status status = tal_comm_agree(comm, places == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status == TAL_OK)
+        tal_comm_node_gather(comm, is_wanted ? own_place() : TAL_PLACE_ABSENT, places);
+    if (status == TAL_OK && is_wanted) {
+        tal_device_params params = tal_gpu_params(run);
+        params.gap_open = gap_open;
+        params.gap_extend = gap_extend;
+        params.code_count = code_count;
+        params.rank_places = places;
+        params.rank_count = tal_comm_node_size(comm);
+        params.find_places = find_places;
+        status = open_device(params, out_device);
+    }
+    tal_free(places);
+    return status;
+}
 static tal_status append_device(tal_buffer *text, const char *label, tal_device_params params)
 {
     tal_device *device;

@@ -22,7 +22,7 @@ enum { ROUND_BYTES = 1 << 24 };
 enum { REST_NS = 5000000 };
 
 struct tal_comm {
-    MPI_Comm world;
+    MPI_Comm world, node;
     bool is_part; /* of another one, which ends MPI */
     int rank, size;
     int node_rank, node_size;
@@ -40,11 +40,9 @@ static void look_around(tal_comm *comm)
 {
     MPI_Comm_rank(comm->world, &comm->rank);
     MPI_Comm_size(comm->world, &comm->size);
-    MPI_Comm node;
-    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node);
-    MPI_Comm_rank(node, &comm->node_rank);
-    MPI_Comm_size(node, &comm->node_size);
-    MPI_Comm_free(&node);
+    MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
 }
 
 tal_status tal_comm_create(int *argc, char ***argv, tal_comm **out_comm)
@@ -87,6 +85,7 @@ void tal_comm_destroy(tal_comm *comm)
     if (comm == NULL)
         return;
     bool is_part = comm->is_part;
+    MPI_Comm_free(&comm->node);
     MPI_Comm_free(&comm->world);
     tal_free(comm);
     if (!is_part)
@@ -152,6 +151,13 @@ tal_status tal_comm_agree(tal_comm *comm, tal_status status)
     MPI_Bcast(message, MESSAGE_BYTES, MPI_CHAR, worst.rank, comm->world);
     tal_status_set_message(message);
     return (tal_status)worst.status;
+}
+
+void tal_comm_node_gather(tal_comm *comm, int value, int *out_values)
+{
+    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_GATHER, "node gather");
+    MPI_Allgather(&value, 1, MPI_INT, out_values, 1, MPI_INT, comm->node);
+    tal_call_end(&call, 0, comm->node_size > 1 ? sizeof(value) : 0);
 }
 
 void tal_comm_barrier(tal_comm *comm)

@@ -31,6 +31,10 @@ int tal_comm_size(const tal_comm *comm);
 int tal_comm_node_rank(const tal_comm *comm);
 int tal_comm_node_size(const tal_comm *comm);
 
+/* One value of each rank of this node, in the order of tal_comm_node_rank, into out_values
+ * (tal_comm_node_size entries). Collective. */
+void tal_comm_node_gather(tal_comm *comm, int value, int *out_values);
+
 /* The worst status of all ranks, on all ranks, together with the message of the lowest rank that
  * has that status. Every collective is preceded by one where a rank may have failed. Collective. */
 tal_status tal_comm_agree(tal_comm *comm, tal_status status);

@@ -51,8 +51,10 @@ static const tal_conf_row rows[] = {
     KEY_CHOICE("parallel.gpu.gpu_backend", "auto", "auto|cuda|opencl|host",
                "how the GPU is reached; auto: CUDA, else OpenCL; host: the processor's own kernels "
                "in the place of a GPU, for tests"),
-    KEY_INT("parallel.gpu.gpu_device", "0", 0, 255,
-            "which GPU of the node; its ranks take this one and those after it in turn"),
+    KEY_INT(
+        "parallel.gpu.gpu_device", "0", 0, 255,
+        "the first GPU of the node to take; its ranks take this and those after it in turn; with 0 "
+        "those near to them come first, as far as each GPU gets about as many ranks"),
     KEY_REAL("parallel.gpu.gpu_memory_gb", "8", 0.0625, 4096,
              "memory budget of each rank on its GPU in GiB"),
     KEY_INT("parallel.gpu.batch_size", "1024", 1, 1e7, "references of one GPU batch, at most"),

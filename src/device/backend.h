@@ -40,8 +40,10 @@ struct tal_device {
 tal_status tal_device_fail(tal_device *device, tal_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* (device_idx + node_rank) mod device_count, or a failure when there is no device device_idx. */
-tal_status tal_device_choose_idx(tal_device *device, int device_count, int *out_idx);
+/* Which of device_count devices to take, by turn or by place (tal_device_params), or a failure when
+ * there is no device device_idx. `addresses`: of the first TAL_DEVICES_MAX. */
+tal_status tal_device_choose_idx(tal_device *device, int device_count,
+                                 const tal_pci_address *addresses, int *out_idx);
 
 /* The backends; where one is not built, its stub is. */
 const tal_device_backend *tal_device_backend_host(void);

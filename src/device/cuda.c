@@ -68,6 +68,21 @@ static void cuda_close(tal_device *device)
     tal_free(cuda);
 }
 
+/* Where devices are on the bus; what the driver does not say stays unknown. */
+static void find_addresses(const tal_cuda_driver *driver, int count, tal_pci_address *out_addresses)
+{
+    for (int i = 0; i < count && i < TAL_DEVICES_MAX; i++) {
+        tal_pci_address own = {.bus = -1};
+        int device;
+        if (driver->device(&device, i) != TAL_CUDA_OK ||
+            driver->device_attribute(&own.domain, TAL_CUDA_PCI_DOMAIN, device) != TAL_CUDA_OK ||
+            driver->device_attribute(&own.slot, TAL_CUDA_PCI_DEVICE, device) != TAL_CUDA_OK ||
+            driver->device_attribute(&own.bus, TAL_CUDA_PCI_BUS, device) != TAL_CUDA_OK)
+            own.bus = -1;
+        out_addresses[i] = own;
+    }
+}
+
 /* Choose the device and describe it. */
 static tal_status choose(tal_cuda *cuda)
 {
@@ -83,7 +98,9 @@ static tal_status choose(tal_cuda *cuda)
         status = tal_cuda_check(cuda, driver->device_count(&count), "count devices");
     if (status != TAL_OK)
         return status;
-    status = tal_device_choose_idx(device, count, &handle_idx);
+    tal_pci_address addresses[TAL_DEVICES_MAX];
+    find_addresses(driver, count, addresses);
+    status = tal_device_choose_idx(device, count, addresses, &handle_idx);
     if (status != TAL_OK)
         return status;
     status = tal_cuda_check(cuda, driver->device(&cuda->idx, handle_idx), "find the device");

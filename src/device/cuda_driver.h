@@ -22,6 +22,9 @@ enum {
 /* Attributes of a device. */
 enum {
     TAL_CUDA_MULTIPROCESSORS = 16,
+    TAL_CUDA_PCI_BUS = 33,
+    TAL_CUDA_PCI_DEVICE = 34,
+    TAL_CUDA_PCI_DOMAIN = 50,
     TAL_CUDA_CAPABILITY_MAJOR = 75,
     TAL_CUDA_CAPABILITY_MINOR = 76,
     TAL_CUDA_SHARED_BYTES_OPTIN = 97, /* of a block at most */

@@ -24,7 +24,27 @@ tal_status tal_device_fail(tal_device *device, tal_status status, const char *fo
     return status;
 }
 
-tal_status tal_device_choose_idx(tal_device *device, int device_count, int *out_idx)
+/* By place, where ranks are known and the choice is free; else -1. */
+static int choose_by_place(const tal_device *device, int device_count,
+                           const tal_pci_address *addresses)
+{
+    const tal_device_params *params = &device->params;
+    if (params->device_idx != 0 || params->rank_places == NULL || params->find_places == NULL)
+        return -1;
+    int count = device_count < TAL_DEVICES_MAX ? device_count : TAL_DEVICES_MAX;
+    int places[TAL_DEVICES_MAX];
+    int *devices = tal_alloc_array((size_t)params->rank_count, sizeof(*devices));
+    if (devices == NULL)
+        return -1; /* In turn is as right. */
+    params->find_places(addresses, count, places);
+    tal_device_deal(params->rank_places, params->rank_count, places, count, devices);
+    int own = devices[params->node_rank];
+    tal_free(devices);
+    return own;
+}
+
+tal_status tal_device_choose_idx(tal_device *device, int device_count,
+                                 const tal_pci_address *addresses, int *out_idx)
 {
     int wanted = device->params.device_idx;
     if (device_count == 0)
@@ -34,7 +54,8 @@ tal_status tal_device_choose_idx(tal_device *device, int device_count, int *out_
         return tal_device_fail(
             device, TAL_ERR_CONFIG, "%s: there is no device %d, only 0 to %d; change gpu_device",
             tal_device_kind_name(device->backend->kind), wanted, device_count - 1);
-    *out_idx = (wanted + device->params.node_rank) % device_count;
+    int by_place = choose_by_place(device, device_count, addresses);
+    *out_idx = by_place >= 0 ? by_place : (wanted + device->params.node_rank) % device_count;
     return TAL_OK;
 }
 

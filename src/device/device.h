@@ -21,6 +21,8 @@
 #include "base/cpu.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "device/deal.h"
+#include "par/topology.h"
 
 typedef enum tal_device_kind {
     TAL_DEVICE_AUTO = 0, /* the first of CUDA, OpenCL that opens */
@@ -50,9 +52,14 @@ enum {
 /* How a device is chosen and run. All zero but `gap` and `code_count` is a valid choice. */
 typedef struct tal_device_params {
     tal_device_kind kind;
-    int device_idx;        /* which device of the backend (OpenCL: of the platform) */
-    int node_rank;         /* ranks of one node take devices in turn: (device_idx + node_rank) mod
-                              the devices there are */
+    int device_idx;         /* which device of the backend (OpenCL: of the platform) */
+    int node_rank;          /* ranks of one node take devices in turn: (device_idx + node_rank) mod
+                               the devices there are; but with device_idx 0 by their place: */
+    const int *rank_places; /* of the node's ranks (deal.h), a view while opening; NULL: in turn */
+    int rank_count;
+    /* The NUMA nodes of addresses, where known; may be NULL. */
+    void (*find_places)(const tal_pci_address *addresses, int count, int *out_places);
+
     uint64_t memory_bytes; /* budget on the device; 0: what the device allows */
     tal_isa isa;           /* host backend: kernels to use */
 

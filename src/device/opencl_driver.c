@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEVICES_MAX = 64, PLATFORMS_MAX = 64, LOG_BYTES = 4096, LOG_SHOWN = 400 };
+enum { DEVICES_MAX = TAL_DEVICES_MAX, PLATFORMS_MAX = 64, LOG_BYTES = 4096, LOG_SHOWN = 400 };
 
 /* The functions used; the names are the library's. */
 /* clang-format off */
@@ -109,6 +109,20 @@ static cl_uint list_devices(const tal_cl *cl, cl_platform_id platform, cl_device
     return count < DEVICES_MAX ? count : DEVICES_MAX;
 }
 
+/* Where a device is on the bus: by the extension of all, or NVIDIA's own. */
+static tal_pci_address find_address(const tal_cl *cl, cl_device_id id)
+{
+    enum { PCI_BUS_INFO = 0x410F, NV_BUS = 0x4008, NV_SLOT = 0x4009 };
+    cl_uint khr[4]; /* domain, bus, device, function */
+    cl_uint bus, slot;
+    if (cl->api.clGetDeviceInfo(id, PCI_BUS_INFO, sizeof(khr), khr, NULL) == CL_SUCCESS)
+        return (tal_pci_address){(int)khr[0], (int)khr[1], (int)khr[2]};
+    if (cl->api.clGetDeviceInfo(id, NV_BUS, sizeof(bus), &bus, NULL) == CL_SUCCESS &&
+        cl->api.clGetDeviceInfo(id, NV_SLOT, sizeof(slot), &slot, NULL) == CL_SUCCESS)
+        return (tal_pci_address){0, (int)bus, (int)(slot >> 3)}; /* slot: device and function */
+    return (tal_pci_address){.bus = -1};
+}
+
 /* Graphics processors and accelerators; processors only where the platform has nothing else. */
 static tal_status choose_device(tal_cl *cl, cl_platform_id *out_platform)
 {
@@ -131,8 +145,11 @@ static tal_status choose_device(tal_cl *cl, cl_platform_id *out_platform)
         list_devices(cl, platforms[wanted], CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_ACCELERATOR, ids);
     if (count == 0)
         count = list_devices(cl, platforms[wanted], CL_DEVICE_TYPE_ALL, ids);
+    tal_pci_address addresses[DEVICES_MAX];
+    for (cl_uint i = 0; i < count; i++)
+        addresses[i] = find_address(cl, ids[i]);
     int idx;
-    tal_status status = tal_device_choose_idx(device, (int)count, &idx);
+    tal_status status = tal_device_choose_idx(device, (int)count, addresses, &idx);
     if (status != TAL_OK)
         return status;
     cl->id = ids[idx];

@@ -214,6 +214,44 @@ done:
     return status;
 }
 
+int tal_topology_numa_of(const tal_cpu *cpus, int count)
+{
+    for (int i = 1; i < count; i++)
+        if (cpus[i].numa != cpus[0].numa)
+            return -1;
+    return count == 0 ? -1 : cpus[0].numa;
+}
+
+static int find_numa(hwloc_topology_t topology, const tal_pci_address *address)
+{
+    hwloc_obj_t device = hwloc_get_pcidev_by_busid(
+        topology, (unsigned)address->domain, (unsigned)address->bus, (unsigned)address->slot, 0);
+    hwloc_obj_t above = device == NULL ? NULL : hwloc_get_non_io_ancestor_obj(topology, device);
+    if (above == NULL || above->nodeset == NULL || hwloc_bitmap_weight(above->nodeset) != 1)
+        return -1;
+    hwloc_obj_t node =
+        hwloc_get_numanode_obj_by_os_index(topology, (unsigned)hwloc_bitmap_first(above->nodeset));
+    return node == NULL ? -1 : (int)node->logical_index;
+}
+
+void tal_topology_find_numa(const char *xml, const tal_pci_address *addresses, int count,
+                            int *out_numa)
+{
+    for (int i = 0; i < count; i++)
+        out_numa[i] = -1;
+    hwloc_topology_t topology;
+    if (hwloc_topology_init(&topology) != 0)
+        return;
+    bool is_loaded =
+        (xml == NULL || hwloc_topology_set_xmlbuffer(topology, xml, (int)strlen(xml) + 1) == 0) &&
+        hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_IMPORTANT) == 0 &&
+        hwloc_topology_load(topology) == 0;
+    for (int i = 0; i < count && is_loaded; i++)
+        if (addresses[i].bus >= 0)
+            out_numa[i] = find_numa(topology, &addresses[i]);
+    hwloc_topology_destroy(topology);
+}
+
 /* Append ",first-last" or say that there is no room. */
 static bool append_run(char *text, size_t bytes, int first, int last)
 {

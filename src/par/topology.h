@@ -50,6 +50,19 @@ typedef struct tal_cpu_source {
  * Cost: milliseconds. */
 tal_status tal_topology_list_cpus(const tal_cpu_source *source, tal_cpu **out_cpus, int *out_count);
 
+/* The NUMA node of all these CPUs; -1: they are of several. */
+int tal_topology_numa_of(const tal_cpu *cpus, int count);
+
+/* The address of a device on the PCI bus; `bus` is negative where it is not known. */
+typedef struct tal_pci_address {
+    int domain, bus, slot;
+} tal_pci_address;
+
+/* The NUMA node that each device is nearest to, into out_numa; -1: not known, or near several. Of
+ * this machine, or of that in hwloc's XML `xml` when it is not NULL. Cost: milliseconds. */
+void tal_topology_find_numa(const char *xml, const tal_pci_address *addresses, int count,
+                            int *out_numa);
+
 /* The CPUs this process is bound to as "0-3,8": "" when the operating system does not say, ended by
  * "..." when `bytes` (at least 16) do not hold all. */
 void tal_topology_cpuset(char *out_text, size_t bytes);

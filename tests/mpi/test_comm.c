@@ -100,6 +100,10 @@ static void sums_maxima_and_gathers_agree_with_a_loop(ranks_test *test)
     }
     RANKS_CHECK(test, is_equal);
     RANKS_CHECK(test, test->size <= SIZE_MAX_HERE);
+    int node[SIZE_MAX_HERE];
+    tal_comm_node_gather(test->comm, 7 * tal_comm_node_rank(test->comm), node);
+    for (int rank = 0; rank < tal_comm_node_size(test->comm); rank++)
+        RANKS_CHECK(test, node[rank] == 7 * rank);
     tal_comm_gather_u64(test->comm, mix(3, (uint64_t)test->rank, 3), gathered);
     for (int rank = 0; rank < test->size; rank++)
         RANKS_CHECK(test, gathered[rank] == mix(3, (uint64_t)rank, 3));

@@ -73,11 +73,59 @@ static void the_cpuset_text_has_as_many_cpus_as_the_team_may_use(void)
     CU_ASSERT_EQUAL(count, tal_team_cpu_count());
 }
 
+#define XML_SETS(set)                                                                             \
+    " cpuset=\"" set "\" complete_cpuset=\"" set "\" nodeset=\"" set "\" complete_nodeset=\"" set \
+    "\""
+#define XML_PACKAGE(idx, set, bus)                                                               \
+    "<object type=\"Package\" os_index=\"" idx "\" gp_index=\"1" idx "\"" XML_SETS(              \
+        set) ">"                                                                                 \
+             "<object type=\"NUMANode\" os_index=\"" idx "\" gp_index=\"2" idx                   \
+             "\"" XML_SETS(set) " local_memory=\"1024\"/><object type=\"PU\" os_index=\"" idx    \
+                                "\" gp_index=\"3" idx "\"" XML_SETS(                             \
+                                    set) "/><object type=\"Bridge\" gp_index=\"4" idx            \
+                                         "\" bridge_type=\"0-1\" depth=\"0\" "                   \
+                                         "bridge_pci=\"0000:[" bus "-" bus                       \
+                                         "]\"><object type=\"PCIDev\" gp_index=\"5" idx "\" "    \
+                                         "pci_busid=\"0000:" bus                                 \
+                                         ":00.0\" pci_type=\"0302 [10de:2330] [10de:16c1] a1\" " \
+                                         "pci_link_speed=\"0\"/></object></object>"
+
+/* Two packages, each with a GPU: at bus 0x20 of the first, 0x10 of the second. */
+static void devices_are_near_to_the_node_of_their_bus(void)
+{
+    static const char xml[] =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+        "<topology version=\"2.0\"><object type=\"Machine\" os_index=\"0\" gp_index=\"1\"" XML_SETS(
+            "0x3") " allowed_cpuset=\"0x3\" allowed_nodeset=\"0x3\">" XML_PACKAGE("0", "0x1", "20")
+            XML_PACKAGE("1", "0x2", "10") "</object></topology>";
+    const tal_pci_address addresses[] = {{0, 0x10, 0}, {0, 0x20, 0}, {0, 0x30, 0}, {.bus = -1}};
+    int numa[4];
+    tal_topology_find_numa(xml, addresses, 4, numa);
+    CU_ASSERT_EQUAL(numa[0], 1);
+    CU_ASSERT_EQUAL(numa[1], 0);
+    CU_ASSERT_EQUAL(numa[2], -1);
+    CU_ASSERT_EQUAL(numa[3], -1);
+    tal_topology_find_numa("no xml", addresses, 4, numa);
+    CU_ASSERT_EQUAL(numa[0], -1);
+    tal_topology_find_numa(NULL, addresses, 4, numa); /* whatever this machine has */
+    CU_ASSERT_EQUAL(numa[3], -1);
+}
+
+static void cpus_of_several_nodes_are_of_none(void)
+{
+    const tal_cpu cpus[] = {{.numa = 2}, {.numa = 2}, {.numa = 1}};
+    CU_ASSERT_EQUAL(tal_topology_numa_of(cpus, 2), 2);
+    CU_ASSERT_EQUAL(tal_topology_numa_of(cpus, 3), -1);
+    CU_ASSERT_EQUAL(tal_topology_numa_of(cpus, 0), -1);
+}
+
 const test_case test_cases[] = {
     TEST_CASE(a_synthetic_machine_is_counted),
     TEST_CASE(a_machine_without_caches_has_none),
     TEST_CASE(nonsense_is_refused),
     TEST_CASE(this_machine_has_at_least_one_thread),
     TEST_CASE(the_cpuset_text_has_as_many_cpus_as_the_team_may_use),
+    TEST_CASE(devices_are_near_to_the_node_of_their_bus),
+    TEST_CASE(cpus_of_several_nodes_are_of_none),
     {0},
 };

@@ -117,9 +117,16 @@ EXPORT int cuDeviceGetName(char *out_name, int capacity, int)
     return SUCCESS;
 }
 
-EXPORT int cuDeviceGetAttribute(int *out_value, int attribute, int)
+EXPORT int cuDeviceGetAttribute(int *out_value, int attribute, int idx)
 {
     switch (attribute) {
+    case 33: /* the buses 0x10, 0x20, ... */
+        *out_value = 16 * (idx + 1);
+        return SUCCESS;
+    case 34:
+    case 50:
+        *out_value = 0;
+        return SUCCESS;
     case 16:
         *out_value = (int)setting("EMULATED_CUDA_UNITS", 2);
         return SUCCESS;

@@ -219,6 +219,37 @@ static void ranks_of_a_node_take_devices_in_turn(void)
     unsetenv("EMULATED_CUDA_DEVICES");
 }
 
+/* Buses 0x10, 0x20, ... as the emulated driver has them: the even devices are of node 1. */
+static void find_places(const tal_pci_address *addresses, int count, int *out_places)
+{
+    for (int i = 0; i < count; i++) {
+        CU_ASSERT(addresses[i].domain == 0 && addresses[i].slot == 0);
+        out_places[i] = addresses[i].bus / 16 % 2;
+    }
+}
+
+static void ranks_take_devices_near_to_them(void)
+{
+    static const int places[] = {1, 0, 1};
+    static const char *const near[] = {"device 0", "device 1", "device 2"};
+    static const char *const in_turn[] = {"device 1", "device 2", "device 0"};
+    setenv("EMULATED_CUDA_DEVICES", "3", 1);
+    for (int rank = 0; rank < 3; rank++)
+        for (int device_idx = 0; device_idx < 2; device_idx++) {
+            tal_device_params params = params_of(32, 48);
+            params.device_idx = device_idx; /* another than 0: as asked, whatever is near */
+            params.node_rank = rank;
+            params.rank_places = places;
+            params.rank_count = 3;
+            params.find_places = find_places;
+            tal_device *device = open_device(&params);
+            CU_ASSERT_PTR_NOT_NULL(strstr(tal_device_describe(device)->platform,
+                                          device_idx == 0 ? near[rank] : in_turn[rank]));
+            tal_device_close(device);
+        }
+    unsetenv("EMULATED_CUDA_DEVICES");
+}
+
 /* Each launch of a batch may be the one that fails: the cause is named, nothing else happens. */
 static void a_failing_launch_loses_the_device(void)
 {
@@ -321,6 +352,7 @@ const test_case test_cases[] = {
     TEST_CASE(settings_are_kept_within_the_device),
     TEST_CASE(early_devices_take_smaller_blocks),
     TEST_CASE(ranks_of_a_node_take_devices_in_turn),
+    TEST_CASE(ranks_take_devices_near_to_them),
     TEST_CASE(a_failing_launch_loses_the_device),
     TEST_CASE(a_device_with_too_little_memory_refuses),
     TEST_CASE(a_choice_holds_the_query_and_fits_the_shared_memory),
