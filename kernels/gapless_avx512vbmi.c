@@ -2,8 +2,8 @@
 #include "kernels/gapless.h"
 #include "kernels/vec_avx512.h"
 
-#define TABLED               0
-#define TABLE_ROWS_PER_CLASS 3
+#define TABLED               5
+#define TABLE_ROWS_PER_CLASS 8
 #define PEAKS                4
 #include "kernels/gapless_template.h"
 

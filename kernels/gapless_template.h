@@ -10,7 +10,8 @@
  *
  * Scores: with TABLE_ROWS_PER_CLASS query rows per different row (row_class.h) or more, the scores
  * of the first TABLED columns of a pass are looked up once per different row into a table in L1,
- * and cells only load. TABLED is 0 where looking up is as cheap as that.
+ * and cells only load. Fewer than all where looking up is one instruction: the two then share the
+ * load and the permutation pipes.
  */
 #include "kernels/row_class.h"
 
@@ -121,6 +122,8 @@ INLINE void advance(const tal_score_job *job, const parts *at, int columns, int 
     const vec *table = at->table;
     const uint8_t *row_class = at->row_class;
     const int8_t *profile = job->profile;
+/* Pipes are the limit, and compilers order four rows better than two. */
+#pragma GCC unroll 2
     for (int32_t pair = job->query_len / 2; pair > 0; pair--) {
         size_t first = tabled > 0 ? (size_t)row_class[0] * TABLED : 0;
         size_t second = tabled > 0 ? (size_t)row_class[1] * TABLED : 0;
