@@ -44,6 +44,10 @@ void tal_comm_barrier(tal_comm *comm);
 /* A barrier in which ranks sleep, for long waits: looks every few milliseconds. Collective. */
 void tal_comm_rest(tal_comm *comm);
 
+/* Serve other ranks' one-sided reads (window.h) while this one computes. Not collective; does not
+ * block. */
+void tal_comm_progress(tal_comm *comm);
+
 /* `bytes` may exceed 2 GiB: sent in pieces. Collective. */
 void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root);
 
