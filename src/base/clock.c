@@ -9,3 +9,9 @@ uint64_t tal_clock_ns(void)
     (void)clock_gettime(CLOCK_MONOTONIC, &now); /* Cannot fail for this clock. */
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+void tal_clock_sleep(uint64_t ns)
+{
+    struct timespec span = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    (void)nanosleep(&span, NULL); /* A signal makes it shorter. */
+}

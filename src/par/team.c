@@ -14,6 +14,7 @@
 #include "par/placement.h"
 #include "par/worker.h"
 
+#include <errno.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,6 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { NS_PER_SECOND = 1000000000 };
 
 /* LLVM's OpenMP runtime has it, GNU's has not. */
 extern void kmp_set_stacksize_s(size_t bytes) __attribute__((weak));
@@ -315,16 +319,40 @@ tal_worker_stats tal_team_stats(const tal_team *team, int worker)
     return team->workers[worker].stats;
 }
 
-/* Hand the loop to the workers and sleep until all have left it. */
+/* Sleep until all workers have left the loop; the team's lock is held. Now and then do the loop's
+ * other work, without the lock. */
+static void await_workers(tal_team *team, const tal_loop *loop)
+{
+    while (team->waiting_count < team->params.thread_count) {
+        if (loop->meanwhile == NULL) {
+            (void)pthread_cond_wait(&team->finished, &team->lock);
+            continue;
+        }
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TAL_TEAM_MEANWHILE_NS;
+        if (until.tv_nsec >= NS_PER_SECOND) {
+            until.tv_sec++;
+            until.tv_nsec -= NS_PER_SECOND;
+        }
+        if (pthread_cond_timedwait(&team->finished, &team->lock, &until) != ETIMEDOUT)
+            continue;
+        (void)pthread_mutex_unlock(&team->lock);
+        loop->meanwhile(loop->meanwhile_context);
+        (void)pthread_mutex_lock(&team->lock);
+    }
+}
+
+/* Hand the loop to the workers and wait until all have left it. */
 static tal_status run_scheduled(tal_team *team, const tal_schedule_params *schedule,
-                                tal_range_function function, void *context)
+                                const tal_loop *loop)
 {
     if (schedule->unit_count == 0)
         return TAL_OK;
     tal_job *job = &team->job;
     tal_schedule_init(&job->schedule, schedule, team->deals);
-    job->function = function;
-    job->context = context;
+    job->function = loop->function;
+    job->context = loop->context;
     job->workers = team->workers;
     job->worker_count = team->params.thread_count;
     job->idle = team->params.idle;
@@ -341,8 +369,7 @@ static tal_status run_scheduled(tal_team *team, const tal_schedule_params *sched
     team->waiting_count = 0;
     team->loop_count++;
     (void)pthread_cond_broadcast(&team->changed);
-    while (team->waiting_count < team->params.thread_count)
-        (void)pthread_cond_wait(&team->finished, &team->lock);
+    await_workers(team, loop);
     (void)pthread_mutex_unlock(&team->lock);
     return (tal_status)atomic_load_explicit(&job->failure, memory_order_relaxed);
 }
@@ -359,7 +386,7 @@ tal_status tal_team_run(tal_team *team, const tal_loop *loop)
         .chunk_max = tal_schedule_units(params->chunk_max, loop->unit_sequences),
         .is_adaptive = params->is_adaptive,
     };
-    return run_scheduled(team, &schedule, loop->function, loop->context);
+    return run_scheduled(team, &schedule, loop);
 }
 
 /* A function of single units behind one of ranges. */
@@ -387,7 +414,8 @@ tal_status tal_team_for(tal_team *team, size_t item_count, tal_item_function fun
         .chunk_min = 1,
         .chunk_max = 1,
     };
-    return run_scheduled(team, &schedule, call_unit, &call);
+    tal_loop loop = {.unit_count = item_count, .function = call_unit, .context = &call};
+    return run_scheduled(team, &schedule, &loop);
 }
 
 int tal_team_cpu_count(void)

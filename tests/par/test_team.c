@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "par/team.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -137,7 +138,7 @@ static void each_unit_runs_once_under_every_policy(void)
             memset(state, 0, sizeof(*state));
             state->team_size = params.thread_count;
             state->failing_item = ITEMS_MAX;
-            tal_loop loop = {units, 1, visit_range, state};
+            tal_loop loop = {units, 1, visit_range, state, NULL, NULL};
             CU_ASSERT_EQUAL(tal_team_run(team, &loop), TAL_OK);
             int wrong_count = 0;
             for (size_t i = 0; i < ITEMS_MAX; i++)
@@ -150,11 +151,44 @@ static void each_unit_runs_once_under_every_policy(void)
     tal_free(state);
 }
 
+static void count_call(void *context)
+{
+    atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+/* Items that end only once the calling thread has been at its own work twice. */
+static tal_status await_calls(void *context, int worker, size_t begin, size_t end)
+{
+    (void)worker;
+    (void)begin;
+    (void)end;
+    while (atomic_load((_Atomic int *)context) < 2)
+        sched_yield();
+    return TAL_OK;
+}
+
+static void the_calling_thread_has_work_of_its_own_meanwhile(void)
+{
+    tal_team *team = NULL;
+    _Atomic int calls = 0;
+    CU_ASSERT_EQUAL_FATAL(tal_team_create(2, &team), TAL_OK);
+    tal_loop loop = {.unit_count = 3,
+                     .unit_sequences = 1,
+                     .function = await_calls,
+                     .context = &calls,
+                     .meanwhile = count_call,
+                     .meanwhile_context = &calls};
+    CU_ASSERT_EQUAL(tal_team_run(team, &loop), TAL_OK);
+    CU_ASSERT(atomic_load(&calls) >= 2);
+    tal_team_destroy(team);
+}
+
 const test_case test_cases[] = {
     TEST_CASE(each_item_runs_once_on_any_team),
     TEST_CASE(failure_is_returned_and_stops_further_items),
     TEST_CASE(when_all_fail_at_most_one_item_per_worker_starts),
     TEST_CASE(this_process_may_use_a_cpu),
     TEST_CASE(each_unit_runs_once_under_every_policy),
+    TEST_CASE(the_calling_thread_has_work_of_its_own_meanwhile),
     {0},
 };

@@ -289,7 +289,7 @@ static void chunk_sizes_count_sequences(void)
     params.chunk = 640;
     tal_team *team = create(&params);
     sizes seen = {.smallest = 1 << 30};
-    tal_loop loop = {100 * 10, 64, note_size, &seen}; /* 10 units an item. */
+    tal_loop loop = {100 * 10, 64, note_size, &seen, NULL, NULL}; /* 10 units an item. */
     CU_ASSERT_EQUAL(tal_team_run(team, &loop), TAL_OK);
     CU_ASSERT(atomic_load(&seen.smallest) == 10 && atomic_load(&seen.largest) == 10);
     tal_team_destroy(team);
@@ -305,7 +305,7 @@ static void adaptive_items_grow_when_cheap_and_shrink_when_costly(void)
         params.chunk_max = 64;
         tal_team *team = create(&params);
         sizes seen = {.smallest = 1 << 30, .unit_ns = costly == 1 ? TAL_ITEM_TARGET_NS : 0};
-        tal_loop loop = {costly == 1 ? 100 : 1000000, 1, note_size, &seen};
+        tal_loop loop = {costly == 1 ? 100 : 1000000, 1, note_size, &seen, NULL, NULL};
         CU_ASSERT_EQUAL(tal_team_run(team, &loop), TAL_OK);
         CU_ASSERT(costly == 0 || atomic_load(&seen.smallest) <= 2);
         CU_ASSERT(costly == 0 || atomic_load(&seen.largest) <= 8);
@@ -338,7 +338,7 @@ static void items_that_cost_too_much_are_cut(void)
         params.chunk_max = 64;
         tal_team *team = create(&params);
         sizes seen = {.smallest = 0};
-        tal_loop loop = {1000, 1, note_steep, &seen};
+        tal_loop loop = {1000, 1, note_steep, &seen, NULL, NULL};
         CU_ASSERT_EQUAL(tal_team_run(team, &loop), TAL_OK);
         CU_ASSERT(atomic_load(&seen.largest) <= 4); /* At most doubled once. */
         tal_team_destroy(team);
