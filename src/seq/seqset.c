@@ -1,5 +1,5 @@
 /* A set of sequences in memory; see seqset.h. */
-#include "seq/seqset.h"
+#include "seq/seqset_internal.h"
 
 #include "base/alloc.h"
 #include "base/buffer.h"
@@ -7,18 +7,6 @@
 
 #include <string.h>
 
-struct tal_seqset {
-    tal_alphabet alphabet;
-    tal_lid count;
-    size_t capacity;         /* of the two arrays below, in sequences */
-    uint64_t *residue_begin; /* capacity + 1 entries */
-    uint64_t *header_begin;  /* capacity + 1 entries; headers end with NUL */
-    tal_gid *gids;
-    tal_buffer residues;
-    tal_buffer headers;
-    tal_buffer masks; /* tal_mask_range, rising */
-    tal_buffer kept;  /* codes of masked residues, range by range */
-};
 _Static_assert(sizeof(tal_mask_range) == 24, "ranks exchange this: no padding");
 
 tal_status tal_seqset_create(tal_alphabet alphabet, tal_seqset **out_set)
@@ -54,8 +42,7 @@ void tal_seqset_reset(tal_seqset *set)
     tal_buffer_reset(&set->kept);
 }
 
-/* Resize the per-sequence arrays; on failure each array is at least as large as before. */
-static tal_status resize(tal_seqset *set, size_t capacity)
+tal_status tal_seqset_resize(tal_seqset *set, size_t capacity)
 {
     uint64_t *residue_begin =
         tal_realloc_array(set->residue_begin, capacity + 1, sizeof(*residue_begin));
@@ -86,7 +73,7 @@ tal_status tal_seqset_append(tal_seqset *set, tal_gid gid, const uint8_t *codes,
                         UINT32_MAX - 1);
     tal_status status = TAL_OK;
     if (set->count == set->capacity)
-        status = resize(set, set->capacity < 16 ? 16 : set->capacity * 2);
+        status = tal_seqset_resize(set, set->capacity < 16 ? 16 : set->capacity * 2);
     if (status == TAL_OK)
         status = tal_buffer_reserve(&set->residues, len + 1); /* Never a NULL view. */
     if (status == TAL_OK)
@@ -301,7 +288,7 @@ tal_status tal_seqset_decode(tal_seqset *set, tal_gid gid_begin, const uint8_t *
     tal_status status = TAL_OK;
     if (count > set->capacity - set->count) {
         size_t needed = (size_t)set->count + count;
-        status = resize(set, needed > set->capacity * 2 ? needed : set->capacity * 2);
+        status = tal_seqset_resize(set, needed > set->capacity * 2 ? needed : set->capacity * 2);
     }
     if (status == TAL_OK)
         status = tal_buffer_reserve(&set->residues, head.residue_bytes + 1);
@@ -354,7 +341,8 @@ void tal_seqset_trim(tal_seqset *set)
     trim_buffer(&set->headers);
     trim_buffer(&set->masks);
     trim_buffer(&set->kept);
-    (void)resize(set, set->count); /* Shrinking: a failure leaves what is there, which is valid. */
+    /* Shrinking: a failure leaves what is there, which is valid. */
+    (void)tal_seqset_resize(set, set->count);
 }
 
 tal_alphabet tal_seqset_alphabet(const tal_seqset *set)

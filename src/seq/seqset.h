@@ -74,6 +74,28 @@ void tal_seqset_copy_text(const tal_seqset *set, tal_lid lid, int32_t begin, int
 /* Shrink the memory to what is used. */
 void tal_seqset_trim(tal_seqset *set);
 
+/* Cut the set into `run_count` (>= 1) runs of about equal residues and put each in order of length,
+ * longest first, ties as they were; run r is then [out_begin[r], out_begin[r + 1]), which may be
+ * empty. Takes memory for the largest run meanwhile; on failure the set is still valid, in an order
+ * of its own. */
+tal_status tal_seqset_sort_runs(tal_seqset *set, size_t run_count, tal_lid *out_begin);
+
+/* The arrays behind a set: codes back to back, where each sequence's begin (count + 1 entries),
+ * gids. Valid until the set changes. */
+typedef struct tal_seqset_arrays {
+    uint8_t *residues;
+    uint64_t *residue_begin;
+    tal_gid *gids;
+} tal_seqset_arrays;
+
+tal_seqset_arrays tal_seqset_view(const tal_seqset *set);
+
+/* Make this a set of `count` sequences of `residue_count` residues in all, without headers, whose
+ * arrays the caller then fills: residue_begin[0] is 0, residue_begin[count] residue_count. On
+ * failure the set is empty. */
+tal_status tal_seqset_shape(tal_seqset *set, tal_lid count, uint64_t residue_count,
+                            tal_seqset_arrays *out_arrays);
+
 tal_alphabet tal_seqset_alphabet(const tal_seqset *set);
 tal_lid tal_seqset_count(const tal_seqset *set);
 uint64_t tal_seqset_residue_count(const tal_seqset *set);
