@@ -431,6 +431,8 @@ static tal_status close_result(tal_search_run *self, tal_result_writer *writer, 
     if (status == TAL_OK) {
         print_summary(summary, summary_count, tal_run_text(self->run, "output"));
         tal_diagnosis_show(&self->diagnosis);
+        if (tal_run_flag(self->run, "stats"))
+            tal_search_run_show_tiles(self);
     }
     return status;
 }
@@ -559,6 +561,8 @@ static tal_status begin_search(tal_search_run *self)
     if (status != TAL_OK)
         return status;
     status = tal_comm_agree(self->comm, open_device(self));
+    if (status == TAL_OK)
+        status = tal_search_run_share(self);
     if (status != TAL_OK)
         return status;
     tal_progress_init(&self->progress,

@@ -115,6 +115,7 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
     double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
     tal_search_times times = tal_search_times_get(self->search);
     tal_traffic_sums traffic = tal_traffic_sum(self->comm);
+    tal_tiles_counts tiles = tal_search_tiles(self->search);
     const tal_result_attribute all[] = {
         f64_attribute("references", tal_seqset_count(self->references)),
         f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
@@ -133,6 +134,11 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
         f64_attribute("comm_messages", (double)traffic.data.messages),
         f64_attribute("comm_bytes", (double)(traffic.data.bytes + traffic.waiting.bytes)),
         f64_attribute("peak_bytes", peak_bytes),
+        f64_attribute("tiles_own", (double)tiles.own),
+        f64_attribute("tiles_taken", (double)tiles.taken),
+        f64_attribute("tiles_given", (double)tiles.given),
+        f64_attribute("tiles_taken_bytes", (double)tiles.taken_bytes),
+        f64_attribute("tiles_fetch_seconds", (double)tiles.fetch_ns * 1e-9),
     };
     size_t count = sizeof(all) / sizeof(all[0]);
     _Static_assert(sizeof(all) / sizeof(all[0]) + TAL_DIAGNOSIS_NUMBERS_MAX <= ATTRIBUTE_LIMIT,

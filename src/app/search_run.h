@@ -33,6 +33,7 @@ typedef struct tal_search_run {
     uint64_t block_count;
     tal_seqset *references;
     tal_set_info reference_info;
+    tal_lid run_begin[TAL_TILE_RUNS + 1]; /* of the references, when ranks help each other */
     tal_matrix matrix;
     tal_mask_method mask;
     bool masks_queries, masks_references;
@@ -60,6 +61,13 @@ double tal_search_run_seconds(uint64_t start_ns);
 /* Scoring, cuts, filter and strands from the options and the alphabet. Not collective, the same on
  * every rank. */
 tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet);
+
+/* Let ranks help each other with the references just loaded, as TALARIA_TILES says. Collective;
+ * agreed status. */
+tal_status tal_search_run_share(tal_search_run *self);
+
+/* Say who helped whom. Collective. */
+void tal_search_run_show_tiles(const tal_search_run *self);
 
 /* Lists of at most ATTRIBUTE_LIMIT entries; each returns how many. What the result was made with.
  */

@@ -13,10 +13,12 @@
 /* Order: score falling, gid, strand. */
 typedef struct tal_candidate {
     tal_gid gid;
-    tal_lid lid;
+    tal_lid lid; /* at the rank that holds the reference */
+    uint32_t holder;
     int32_t score;
     uint32_t is_reverse;
 } tal_candidate;
+_Static_assert(sizeof(tal_candidate) == 24, "candidates cross ranks as bytes: no padding");
 
 int tal_candidate_compare(const tal_candidate *a, const tal_candidate *b);
 

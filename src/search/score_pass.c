@@ -21,7 +21,7 @@
 
 typedef struct score_pass {
     tal_search *search;
-    const tal_plan *plan;
+    tal_plan plan; /* of what is scored now */
     uint64_t cells_total;
     _Atomic uint64_t cells_done;
     uint64_t progress_ns; /* when worker 0 last reported */
@@ -29,11 +29,7 @@ typedef struct score_pass {
 
 tal_lid tal_search_pair_count(const tal_search *search)
 {
-    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
-    if (search->params.is_filtered)
-        return 0;
-    return tal_plan_pair_count(search->references, search->order, search->order_count,
-                               tal_ladder_rates_of(&search->ladder));
+    return search->pair_count;
 }
 
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
@@ -43,6 +39,23 @@ tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
         .residue_count = search->params.residue_count,
         .sequence_count = search->params.sequence_count,
     };
+}
+
+/* A pair that passes the cuts. */
+static tal_status add(tal_search *search, tal_lid query, int strand, tal_lid lid, int32_t score,
+                      uint64_t *candidate_count)
+{
+    tal_candidate candidate = {
+        .gid = tal_seqset_gid(search->references, lid),
+        .lid = search->holder_lids == NULL ? lid : search->holder_lids[lid],
+        .holder = search->holder,
+        .score = score,
+        .is_reverse = (uint32_t)strand,
+    };
+    tal_status status = tal_candidates_add(search->candidates, query, &candidate);
+    if (status == TAL_OK)
+        ++*candidate_count;
+    return status;
 }
 
 tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
@@ -60,16 +73,7 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
     }
     if (!tal_search_is_significant(search, query, lid, score))
         return TAL_OK;
-    tal_candidate candidate = {
-        .gid = tal_seqset_gid(search->references, lid),
-        .lid = lid,
-        .score = score,
-        .is_reverse = (uint32_t)strand,
-    };
-    tal_status status = tal_candidates_add(search->candidates, query, &candidate);
-    if (status == TAL_OK)
-        ++*candidate_count;
-    return status;
+    return add(search, query, strand, lid, score, candidate_count);
 }
 
 /* Enter those of `lanes` that pass the cuts. */
@@ -93,16 +97,9 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
         if (score < cut || (params->mode == TAL_LOCAL && score <= 0) ||
             !tal_search_is_significant(search, query, batch->lids[lane], score))
             continue;
-        tal_candidate candidate = {
-            .gid = tal_seqset_gid(search->references, batch->lids[lane]),
-            .lid = batch->lids[lane],
-            .score = score,
-            .is_reverse = (uint32_t)strand,
-        };
-        tal_status status = tal_candidates_add(search->candidates, query, &candidate);
+        tal_status status = add(search, query, strand, batch->lids[lane], score, candidate_count);
         if (status != TAL_OK)
             return status;
-        ++*candidate_count;
     }
     return TAL_OK;
 }
@@ -169,7 +166,8 @@ static void report(score_pass *pass, int worker, uint64_t cells)
         return;
     pass->progress_ns = now;
     done += tal_device_pass_cells(pass->search->device_pass);
-    params->progress(params->progress_context, (double)done / (double)pass->cells_total);
+    double share = (double)done / (double)pass->cells_total;
+    params->progress(params->progress_context, share < 1 ? share : 1); /* Others help. */
 }
 
 /* The item's references side by side in the worker's batch, unless they are there already. */
@@ -233,33 +231,48 @@ static tal_status score_units(void *context, int worker, size_t begin, size_t en
     score_pass *pass = context;
     tal_status status = TAL_OK;
     while (begin < end && status == TAL_OK) {
-        tal_item item = tal_plan_first_item(pass->plan, begin, end, &begin);
+        tal_item item = tal_plan_first_item(&pass->plan, begin, end, &begin);
         status = score_item(pass, worker, &item);
     }
     return status;
 }
 
-tal_status tal_search_score(tal_search *search)
+/* Serve other ranks and fetch ahead while workers score. */
+static void meanwhile(void *context)
 {
-    tal_plan plan = {
+    tal_tiles_meanwhile(context);
+}
+
+/* For tests: be slow, but not deaf. */
+static void slow_down(const tal_search *search, uint64_t took_ns)
+{
+    double factor = search->params.slow_down;
+    uint64_t start = tal_clock_ns();
+    while (factor > 1 && (double)(tal_clock_ns() - start) < (factor - 1) * (double)took_ns) {
+        tal_clock_sleep(TAL_TEAM_MEANWHILE_NS);
+        tal_comm_progress(search->comm);
+    }
+}
+
+/* Score one view. The device works on it too, if there is one. */
+static tal_status score_view(score_pass *pass)
+{
+    tal_search *search = pass->search;
+    pass->plan = (tal_plan){
         .order_count = search->order_count,
-        .pair_count = tal_search_pair_count(search),
+        .pair_count = search->pair_count,
         .query_count = tal_seqset_count(search->queries),
     };
-    uint64_t query_residues = tal_seqset_residue_count(search->queries);
-    uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
-    score_pass pass = {
-        .search = search,
-        .plan = &plan,
-        .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
-        .progress_ns = tal_clock_ns(),
-    };
     tal_loop loop = {
-        .unit_count = tal_plan_unit_count(&plan),
+        .unit_count = tal_plan_unit_count(&pass->plan),
         .unit_sequences = TAL_BATCH_LANES,
         .function = score_units,
-        .context = &pass,
+        .context = pass,
     };
+    if (tal_tiles_is_shared(search->tiles)) {
+        loop.meanwhile = meanwhile;
+        loop.meanwhile_context = search->tiles;
+    }
     tal_status status = TAL_OK;
     bool has_more = true;
     tal_device_pass_begin(search->device_pass);
@@ -269,9 +282,44 @@ tal_status tal_search_score(tal_search *search)
             tal_device_pass_end(search->device_pass, status != TAL_OK, &has_more);
         status = status == TAL_OK ? device_status : status;
     }
-    if (status == TAL_OK && search->params.is_filtered)
-        status = tal_filter_end(search);
-    if (status == TAL_OK)
+    return status;
+}
+
+/* Score all views there are; references that wait in the filter stay with their set. */
+static tal_status score_views(score_pass *pass)
+{
+    tal_search *search = pass->search;
+    const tal_tile_view *view;
+    tal_status status = tal_tiles_take(search->tiles, &view);
+    while (status == TAL_OK && view != NULL) {
+        uint64_t start = tal_clock_ns();
+        tal_search_use(search, view);
+        status = score_view(pass);
+        slow_down(search, tal_clock_ns() - start);
+        tal_tiles_note(search->tiles, view, tal_clock_ns() - start);
+        if (status == TAL_OK)
+            status = tal_tiles_take(search->tiles, &view);
+        bool is_last_of_set = view == NULL || view->set != search->references;
+        if (status == TAL_OK && search->params.is_filtered && is_last_of_set)
+            status = tal_filter_end(search);
+    }
+    tal_search_use(search, NULL);
+    return status;
+}
+
+tal_status tal_search_score(tal_search *search)
+{
+    uint64_t query_residues = tal_seqset_residue_count(search->queries);
+    uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
+    score_pass pass = {
+        .search = search,
+        .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
+        .progress_ns = tal_clock_ns(),
+    };
+    tal_status status = score_views(&pass);
+    if (status != TAL_OK)
+        tal_tiles_abandon(search->tiles);
+    else
         tal_candidates_finish(search->candidates);
     return status;
 }

@@ -27,6 +27,7 @@ void tal_search_destroy(tal_search *search)
         return;
     tal_hit_rows_deinit(&search->rows);
     tal_buffer_deinit(&search->received);
+    tal_buffer_deinit(&search->moved);
     tal_free(search->query_hits);
     tal_free(search->filter_cuts);
     tal_free(search->codes);
@@ -39,7 +40,8 @@ void tal_search_destroy(tal_search *search)
     for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
         worker_deinit(&search->workers[i]);
     free(search->workers);
-    tal_free(search->order);
+    tal_tiles_destroy(search->tiles);
+    tal_free(search->own_order);
     tal_free(search);
 }
 
@@ -64,6 +66,48 @@ static tal_status create_workers(tal_search *search)
     return TAL_OK;
 }
 
+void tal_search_use(tal_search *search, const tal_tile_view *view)
+{
+    bool is_own = view == NULL;
+    search->references = is_own ? search->own_references : view->set;
+    search->order = is_own ? search->own_order : view->order;
+    search->order_count = is_own ? search->own_order_count : view->order_count;
+    search->pair_count = is_own ? search->own_pair_count : view->pair_count;
+    search->holder = is_own ? (uint32_t)tal_comm_rank(search->comm) : view->holder;
+    search->holder_lids = is_own ? NULL : view->lids;
+    /* Batches are told apart by their place in the order. */
+    for (int i = 0; i < tal_team_size(search->team); i++)
+        search->workers[i].has_batch = false;
+}
+
+/* This rank's references in order and in tiles. Collective; not agreed. */
+static tal_status plan_references(tal_search *search)
+{
+    const tal_search_params *params = &search->params;
+    tal_ladder_rates rates = tal_ladder_rates_of(&search->ladder);
+    tal_status status =
+        tal_plan_order(search->own_references, &search->own_order, &search->own_order_count);
+    if (params->run_begin != NULL)
+        status = tal_comm_agree(search->comm, status);
+    if (status != TAL_OK)
+        return status;
+    /* Gapless kernels know whole batches only; filter.c takes long references out afterwards. */
+    if (!params->is_filtered)
+        search->own_pair_count = tal_plan_pair_count(search->own_references, search->own_order,
+                                                     search->own_order_count, rates);
+    tal_tiles_params tiles = {
+        .set = search->own_references,
+        .order = search->own_order,
+        .order_count = search->own_order_count,
+        .pair_count = search->own_pair_count,
+        .rates = rates,
+        .run_begin = params->run_begin,
+        .is_whole = params->device != NULL,
+        .is_other_first = params->is_other_first,
+    };
+    return tal_tiles_create(search->comm, &tiles, &search->tiles);
+}
+
 tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_params *params,
                              const tal_seqset *references, tal_search **out_search)
 {
@@ -75,7 +119,7 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     search->comm = comm;
     search->team = team;
     search->params = *params;
-    search->references = references;
+    search->own_references = references;
     search->ladder = (tal_ladder){
         .mode = params->mode,
         .gaps = params->gaps,
@@ -87,12 +131,15 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
         search->ladder.score_min -= TAL_BIAS_MAX;
     }
     tal_kernel_table_init(&search->ladder.table, params->isa);
-    tal_status status = tal_plan_order(references, &search->order, &search->order_count);
+    tal_status status = create_workers(search);
+    /* What is collective comes before what a rank may leave out. */
+    if (params->run_begin != NULL)
+        status = tal_comm_agree(comm, status);
+    if (status == TAL_OK)
+        status = plan_references(search);
     if (status != TAL_OK)
         goto done;
-    status = create_workers(search);
-    if (status != TAL_OK)
-        goto done;
+    tal_search_use(search, NULL);
     status = tal_accum_create(tal_team_size(team), TAL_COUNT_COUNT, &search->accum);
     if (status != TAL_OK)
         goto done;
@@ -116,6 +163,11 @@ void tal_search_counts(const tal_search *search, uint64_t *out_values)
     tal_accum_sum(search->accum, out_values);
 }
 
+tal_tiles_counts tal_search_tiles(const tal_search *search)
+{
+    return tal_tiles_counts_get(search->tiles);
+}
+
 tal_search_times tal_search_times_get(const tal_search *search)
 {
     return search->times;
@@ -131,7 +183,7 @@ static tal_status reserve_block(tal_search *search)
         tal_free(search->filter_cuts);
         search->view_capacity = 0;
         search->views = tal_alloc_array(query_count, sizeof(*search->views));
-        search->query_hits = tal_alloc_array(query_count, sizeof(*search->query_hits));
+        search->query_hits = tal_alloc_array((size_t)query_count + 1, sizeof(*search->query_hits));
         search->filter_cuts = tal_alloc_array(query_count, sizeof(*search->filter_cuts));
         if (search->views == NULL || search->query_hits == NULL || search->filter_cuts == NULL)
             return TAL_ERR_MEMORY;
@@ -242,6 +294,7 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_b
     start = tal_clock_ns();
     status = tal_comm_agree(search->comm, status);
     search->times.wait += seconds_since(start);
+    tal_tiles_reset(search->tiles);
     if (status != TAL_OK)
         return status;
     start = tal_clock_ns();

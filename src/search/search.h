@@ -19,6 +19,7 @@
 #include "score/matrix.h"
 #include "score/stats.h"
 #include "search/hit.h"
+#include "search/tiles.h"
 #include "seq/seqset.h"
 
 /* Counters of a search; a histogram bin for every full score from 0, the last one for all above. */
@@ -69,6 +70,12 @@ typedef struct tal_search_params {
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
     uint64_t len_max;
+    /* Runs of the references, each sorted by length: TAL_TILE_RUNS + 1 entries as
+     * tal_seqset_sort_runs gives them. Then ranks that are done help others (tiles.h). NULL: each
+     * scores its own. The same on all ranks; a view. */
+    const tal_lid *run_begin;
+    bool is_other_first;   /* for tests: others' tiles before one's own */
+    double slow_down;      /* for tests: this rank takes so many times as long; 0, 1: it does not */
     size_t trace_bytes;    /* memory of one worker's traceback */
     tal_device *device;    /* computes beside the team; NULL: none. A view, ours while we live */
     uint32_t device_batch; /* references of one batch of the device; >= 1 */
@@ -84,9 +91,10 @@ typedef struct tal_search_times {
 
 typedef struct tal_search tal_search;
 
-/* Views params->matrix and references. Not collective. */
+/* Views params->matrix and references. Collective; not agreed. */
 tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_params *params,
                              const tal_seqset *references, tal_search **out_search);
+/* Accepts NULL on all ranks alike. Collective. */
 void tal_search_destroy(tal_search *search);
 
 /* Search one block: the hits of the queries this rank owns, a contiguous run that rises with rank.
@@ -96,6 +104,8 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
 
 /* out_values has TAL_COUNT_COUNT entries: this rank's sums. */
 void tal_search_counts(const tal_search *search, uint64_t *out_values);
+
+tal_tiles_counts tal_search_tiles(const tal_search *search);
 
 tal_search_times tal_search_times_get(const tal_search *search);
 

@@ -38,9 +38,17 @@ struct tal_search {
     tal_team *team;
     tal_search_params params;
     tal_ladder ladder;
+    /* What is scored now: this rank's references, or some of them, or some of another rank's. */
     const tal_seqset *references;
-    tal_lid *order; /* references, longest first, without empty ones */
-    tal_lid order_count;
+    const tal_lid *order; /* references, longest first, without empty ones */
+    tal_lid order_count, pair_count;
+    uint32_t holder;
+    const tal_lid *holder_lids; /* NULL: as here */
+    /* All of this rank's. */
+    const tal_seqset *own_references;
+    tal_lid *own_order;
+    tal_lid own_order_count, own_pair_count;
+    tal_tiles *tiles;
     tal_search_worker *workers;
     tal_accum *accum;
     tal_candidates *candidates;
@@ -56,10 +64,19 @@ struct tal_search {
     uint8_t *codes;          /* of all strands: as they were before masking, and as scored */
     size_t profile_capacity; /* rows */
     double *filter_cuts;     /* the queries' parts of the filter's cut; filtered only */
-    uint64_t *query_hits;    /* hits of each query over all ranks, after selection */
+    uint64_t *query_hits;    /* hits of each query over all ranks, after selection; one more: those
+                              * that were found elsewhere than where their reference is */
+    tal_buffer moved;        /* tal_moved_candidate: found by others in this rank's references */
     tal_buffer received;     /* encoded hits of the queries this rank owns */
     tal_hit_rows rows;       /* the same, in order */
 };
+
+/* A candidate on its way to the rank that holds its reference. */
+typedef struct tal_moved_candidate {
+    tal_candidate candidate;
+    uint64_t query; /* in the block */
+} tal_moved_candidate;
+_Static_assert(sizeof(tal_moved_candidate) == 32, "candidates cross ranks as bytes: no padding");
 
 /* What an item of work counts before it goes into the worker's counters. */
 typedef struct tal_tally {
@@ -74,8 +91,11 @@ tal_status tal_search_prepare(tal_search *search);
 /* Score all pairs; candidates hold this rank's best of each query. */
 tal_status tal_search_score(tal_search *search);
 
-/* How many of the longest references the team scores one at a time; see plan.h. */
+/* How many of the longest references of what is scored now are scored one at a time; see plan.h. */
 tal_lid tal_search_pair_count(const tal_search *search);
+
+/* Score this view from now on; NULL: all of this rank's references. */
+void tal_search_use(tal_search *search, const tal_tile_view *view);
 
 /* What E-values of this query refer to. */
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
@@ -115,7 +135,8 @@ tal_status tal_filter_end(tal_search *search);
 bool tal_filter_passes(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
 int32_t tal_filter_cut(const tal_search *search, tal_lid query, int32_t ref_len);
 
-/* Cut candidates to each query's best over all ranks; fills query_hits. Collective; agreed. */
+/* Cut candidates to each query's best over all ranks; fills query_hits; moves those of others'
+ * references to their holders. Collective; agreed. */
 tal_status tal_search_select(tal_search *search);
 
 /* Trace this rank's remaining candidates into the workers' buffers. */

@@ -133,6 +133,47 @@ done:
     return status;
 }
 
+/* Put this rank's candidates of others' references behind one another, by holder; send_begin has
+ * size + 1 entries. */
+static tal_status pack_moved(const tal_search *search, tal_buffer *send, uint64_t *send_begin)
+{
+    uint32_t size = (uint32_t)tal_comm_size(search->comm);
+    uint32_t self = (uint32_t)tal_comm_rank(search->comm);
+    for (uint32_t rank = 0; rank < size; rank++) {
+        send_begin[rank] = send->bytes;
+        for (tal_lid query = 0; query < tal_seqset_count(search->queries) && rank != self;
+             query++) {
+            size_t count;
+            const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+            for (size_t i = 0; i < count; i++) {
+                tal_moved_candidate moved = {list[i], query};
+                if (list[i].holder != rank)
+                    continue;
+                tal_status status = tal_buffer_append(send, &moved, sizeof(moved));
+                if (status != TAL_OK)
+                    return status;
+            }
+        }
+    }
+    send_begin[size] = send->bytes;
+    return TAL_OK;
+}
+
+/* Candidates to the ranks that hold their references. Collective; agreed status. */
+static tal_status move_candidates(tal_search *search)
+{
+    tal_buffer send = {0};
+    size_t size = (size_t)tal_comm_size(search->comm);
+    uint64_t *send_begin = tal_alloc_array(size + 1, sizeof(*send_begin));
+    tal_status status = send_begin == NULL ? TAL_ERR_MEMORY : pack_moved(search, &send, send_begin);
+    status = tal_comm_agree(search->comm, status);
+    if (status == TAL_OK)
+        status = tal_comm_exchange(search->comm, send.data, send_begin, &search->moved, NULL);
+    tal_free(send_begin);
+    tal_buffer_deinit(&send);
+    return status;
+}
+
 tal_status tal_search_select(tal_search *search)
 {
     tal_lid query_count = tal_seqset_count(search->queries);
@@ -141,11 +182,16 @@ tal_status tal_search_select(tal_search *search)
         if (status != TAL_OK)
             return status;
     }
+    uint64_t *moving = &search->query_hits[query_count];
+    *moving = 0;
     for (tal_lid query = 0; query < query_count; query++) {
         size_t count;
-        (void)tal_candidates_view(search->candidates, query, &count);
+        const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
         search->query_hits[query] = count;
+        for (size_t i = 0; i < count; i++)
+            *moving += list[i].holder != (uint32_t)tal_comm_rank(search->comm);
     }
-    tal_comm_sum_u64(search->comm, search->query_hits, query_count);
-    return TAL_OK;
+    tal_comm_sum_u64(search->comm, search->query_hits, (size_t)query_count + 1);
+    tal_buffer_reset(&search->moved);
+    return *moving > 0 ? move_candidates(search) : TAL_OK;
 }

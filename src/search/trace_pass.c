@@ -15,7 +15,7 @@
 typedef struct trace_task {
     uint64_t cells;
     tal_lid query;
-    size_t entry; /* in the query's list */
+    tal_candidate candidate;
 } trace_task;
 
 typedef struct trace_pass {
@@ -111,9 +111,7 @@ static tal_status trace_item(void *context, int worker, size_t idx)
     trace_pass *pass = context;
     tal_search *search = pass->search;
     const trace_task *task = &pass->tasks[idx];
-    size_t count;
-    const tal_candidate *candidate =
-        &tal_candidates_view(search->candidates, task->query, &count)[task->entry];
+    const tal_candidate *candidate = &task->candidate;
     const tal_query_view *view = &search->views[task->query];
     tal_trace_job job = {
         .profile = view->profile[candidate->is_reverse],
@@ -151,30 +149,47 @@ static tal_status trace_item(void *context, int worker, size_t idx)
     return encode(search, &own->traced, &hit, &alignment, candidate->lid);
 }
 
-tal_status tal_search_trace(tal_search *search)
+static void add_task(trace_pass *pass, size_t *at, tal_lid query, const tal_candidate *candidate)
 {
-    tal_lid query_count = tal_seqset_count(search->queries);
-    for (int i = 0; i < tal_team_size(search->team); i++)
-        tal_buffer_reset(&search->workers[i].traced);
-    size_t task_count = 0;
-    for (tal_lid query = 0; query < query_count; query++) {
-        size_t count;
-        (void)tal_candidates_view(search->candidates, query, &count);
-        task_count += count;
-    }
-    trace_pass pass = {.search = search, .tasks = tal_alloc_array(task_count, sizeof(*pass.tasks))};
-    if (pass.tasks == NULL)
-        return TAL_ERR_MEMORY;
-    size_t at = 0;
-    for (tal_lid query = 0; query < query_count; query++) {
+    const tal_search *search = pass->search;
+    uint64_t query_len = (uint64_t)tal_seqset_len(search->queries, query);
+    uint64_t ref_len = (uint64_t)tal_seqset_len(search->references, candidate->lid);
+    pass->tasks[(*at)++] = (trace_task){query_len * ref_len, query, *candidate};
+}
+
+/* Those of this rank's references, found here or elsewhere. */
+static void list_tasks(trace_pass *pass, size_t *out_count)
+{
+    const tal_search *search = pass->search;
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
         size_t count;
         const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
-        uint64_t query_len = (uint64_t)tal_seqset_len(search->queries, query);
-        for (size_t i = 0; i < count; i++) {
-            uint64_t ref_len = (uint64_t)tal_seqset_len(search->references, list[i].lid);
-            pass.tasks[at++] = (trace_task){query_len * ref_len, query, i};
-        }
+        for (size_t i = 0; i < count; i++)
+            if (list[i].holder == (uint32_t)tal_comm_rank(search->comm))
+                add_task(pass, out_count, query, &list[i]);
     }
+    for (size_t at = 0; at < search->moved.bytes; at += sizeof(tal_moved_candidate)) {
+        tal_moved_candidate moved;
+        memcpy(&moved, search->moved.data + at, sizeof(moved));
+        add_task(pass, out_count, (tal_lid)moved.query, &moved.candidate);
+    }
+}
+
+tal_status tal_search_trace(tal_search *search)
+{
+    for (int i = 0; i < tal_team_size(search->team); i++)
+        tal_buffer_reset(&search->workers[i].traced);
+    size_t room = search->moved.bytes / sizeof(tal_moved_candidate);
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
+        size_t count;
+        (void)tal_candidates_view(search->candidates, query, &count);
+        room += count;
+    }
+    trace_pass pass = {.search = search, .tasks = tal_alloc_array(room, sizeof(*pass.tasks))};
+    if (pass.tasks == NULL)
+        return TAL_ERR_MEMORY;
+    size_t task_count = 0;
+    list_tasks(&pass, &task_count);
     if (task_count > 1)
         qsort(pass.tasks, task_count, sizeof(*pass.tasks), compare_tasks);
     tal_status status = tal_team_for(search->team, task_count, trace_item, &pass);

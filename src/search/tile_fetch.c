@@ -1,0 +1,161 @@
+/* Reading tiles of other ranks; see tiles_internal.h.
+ *
+ * A rank's set is sorted in runs, so that a tile is one contiguous part of each: nothing is packed
+ * for others to read. One read for where the parts are, then three for each part.
+ */
+#include "search/tiles_internal.h"
+
+#include "base/alloc.h"
+#include "search/plan.h"
+
+#include <string.h>
+
+void tal_tile_windows_deinit(tal_tile_windows *windows)
+{
+    tal_window_destroy(windows->gids);
+    tal_window_destroy(windows->residue_begin);
+    tal_window_destroy(windows->residues);
+    tal_window_destroy(windows->row_window);
+    tal_free(windows->rows);
+    *windows = (tal_tile_windows){0};
+}
+
+static tal_status fill_rows(tal_tile_windows *windows, const tal_tiles_params *params,
+                            const tal_tile *tiles, size_t tile_count)
+{
+    tal_tile_part *parts = tal_alloc_array(tile_count * TAL_TILE_RUNS + 1, sizeof(*parts));
+    windows->rows = tal_alloc_zero((tile_count + 1) * sizeof(*windows->rows));
+    if (parts != NULL && windows->rows != NULL) {
+        tal_tile_list_parts(params->set, params->order, tiles, tile_count, params->run_begin,
+                            TAL_TILE_RUNS, parts);
+        for (size_t i = 0; i < tile_count; i++) {
+            memcpy(windows->rows[i].parts, parts + i * TAL_TILE_RUNS,
+                   sizeof(windows->rows[i].parts));
+            windows->rows[i].pair_count = tiles[i].pair_count;
+        }
+    }
+    tal_status status = parts == NULL || windows->rows == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    tal_free(parts);
+    return status;
+}
+
+tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
+                                 const tal_tiles_params *params, const tal_tile *tiles,
+                                 size_t tile_count)
+{
+    tal_status status = fill_rows(windows, params, tiles, tile_count);
+    status = tal_comm_agree(comm, status);
+    tal_seqset_arrays arrays = tal_seqset_view(params->set);
+    uint64_t count = tal_seqset_count(params->set);
+    uint64_t residues = tal_seqset_residue_count(params->set);
+    if (status == TAL_OK)
+        status = tal_window_create(comm, windows->rows, tile_count * sizeof(*windows->rows),
+                                   &windows->row_window);
+    if (status == TAL_OK)
+        status = tal_window_create(comm, arrays.residues, residues, &windows->residues);
+    if (status == TAL_OK)
+        status = tal_window_create(comm, arrays.residue_begin,
+                                   count * sizeof(*arrays.residue_begin), &windows->residue_begin);
+    if (status == TAL_OK)
+        status = tal_window_create(comm, arrays.gids, count * sizeof(*arrays.gids), &windows->gids);
+    return status;
+}
+
+void tal_tile_slot_deinit(tal_tile_slot *slot)
+{
+    tal_free(slot->order);
+    tal_free(slot->lids);
+    tal_seqset_destroy(slot->set);
+    *slot = (tal_tile_slot){0};
+}
+
+/* Room for the tile that the row tells of. */
+static tal_status make_room(tal_tile_slot *slot, tal_alphabet alphabet,
+                            tal_seqset_arrays *out_arrays, size_t *out_count)
+{
+    uint64_t count = 0;
+    uint64_t residues = 0;
+    for (size_t run = 0; run < TAL_TILE_RUNS; run++) {
+        count += slot->row.parts[run].count;
+        residues += slot->row.parts[run].residue_count;
+    }
+    tal_status status = TAL_OK;
+    if (slot->set == NULL)
+        status = tal_seqset_create(alphabet, &slot->set);
+    if (status == TAL_OK && count > slot->lid_capacity) {
+        tal_free(slot->lids);
+        slot->lid_capacity = 0;
+        slot->lids = tal_alloc_array(count, sizeof(*slot->lids));
+        if (slot->lids == NULL)
+            return TAL_ERR_MEMORY;
+        slot->lid_capacity = count;
+    }
+    if (status == TAL_OK)
+        status = tal_seqset_shape(slot->set, (tal_lid)count, residues, out_arrays);
+    *out_count = (size_t)count;
+    return status;
+}
+
+/* Begins as they were at the holder become those of the slot; lids at the holder are noted. */
+static void renumber(tal_tile_slot *slot, const tal_seqset_arrays *arrays)
+{
+    uint64_t at = 0;
+    uint64_t residues = 0;
+    for (size_t run = 0; run < TAL_TILE_RUNS; run++) {
+        const tal_tile_part *part = &slot->row.parts[run];
+        for (uint64_t i = 0; i < part->count; i++, at++) {
+            arrays->residue_begin[at] += residues - part->residue_begin;
+            slot->lids[at] = (tal_lid)(part->lid_begin + i);
+        }
+        residues += part->residue_count;
+    }
+    arrays->residue_begin[at] = residues;
+}
+
+tal_status tal_tile_fetch(const tal_tile_windows *windows, tal_alphabet alphabet, int rank,
+                          uint64_t tile, tal_tile_slot *slot, uint64_t *byte_count)
+{
+    tal_window_get(windows->row_window, rank, tile * sizeof(slot->row), &slot->row,
+                   sizeof(slot->row));
+    tal_window_flush(windows->row_window, rank);
+    tal_seqset_arrays arrays;
+    size_t count;
+    tal_status status = make_room(slot, alphabet, &arrays, &count);
+    if (status != TAL_OK)
+        return status;
+    uint64_t at = 0;
+    uint64_t residues = 0;
+    for (size_t run = 0; run < TAL_TILE_RUNS; run++) {
+        const tal_tile_part *part = &slot->row.parts[run];
+        uint64_t offset = part->lid_begin * sizeof(uint64_t);
+        uint64_t bytes = part->count * sizeof(uint64_t);
+        tal_window_get(windows->gids, rank, offset, arrays.gids + at, bytes);
+        tal_window_get(windows->residue_begin, rank, offset, arrays.residue_begin + at, bytes);
+        tal_window_get(windows->residues, rank, part->residue_begin, arrays.residues + residues,
+                       part->residue_count);
+        at += part->count;
+        residues += part->residue_count;
+    }
+    tal_window_flush(windows->gids, rank);
+    tal_window_flush(windows->residue_begin, rank);
+    tal_window_flush(windows->residues, rank);
+    renumber(slot, &arrays);
+    *byte_count += sizeof(slot->row) + at * 2 * sizeof(uint64_t) + residues;
+
+    tal_free(slot->order);
+    slot->order = NULL;
+    tal_lid order_count = 0;
+    status = tal_plan_order(slot->set, &slot->order, &order_count);
+    if (status != TAL_OK)
+        return status;
+    slot->view = (tal_tile_view){
+        .set = slot->set,
+        .order = slot->order,
+        .order_count = order_count,
+        .pair_count = (tal_lid)slot->row.pair_count,
+        .holder = (uint32_t)rank,
+        .lids = slot->lids,
+        .tile_count = 1,
+    };
+    return TAL_OK;
+}

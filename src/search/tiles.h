@@ -1,0 +1,87 @@
+/* The references of a block of queries, tile by tile: first this rank's own, then those of ranks
+ * that are behind.
+ *
+ * Every rank has a counter of its tiles, in order of length, longest first, that it and others draw
+ * from by one-sided addition: whoever gets a number scores that tile. A rank whose own counter is
+ * dry looks at up to TAL_TILE_PROBES others that are not, draws from the one that has most time
+ * left by what it measured of itself, and reads the tile's references from its memory, while its
+ * workers are still busy with what came before. Candidates know the rank that holds their reference
+ * (tal_candidate), which is the one that aligns them.
+ *
+ * What a rank exposes is fixed when the object is made; between two blocks all counters go back to
+ * 0. No rank waits for another to answer, but see comm/window.h.
+ */
+#ifndef TAL_SEARCH_TILES_H
+#define TAL_SEARCH_TILES_H
+
+#include "align/ladder.h"
+#include "comm/comm.h"
+#include "seq/seqset.h"
+
+enum {
+    TAL_TILE_RUNS = 16,   /* sorted runs of the references of a rank that shares its tiles */
+    TAL_TILE_COUNT = 128, /* tiles of a rank at most */
+    TAL_TILE_PROBES = 8,
+};
+
+/* What is scored as one: tiles of this rank that follow one another, or one tile of another. */
+typedef struct tal_tile_view {
+    const tal_seqset *set;
+    const tal_lid *order; /* of the set, longest first, order_count of them */
+    tal_lid order_count, pair_count;
+    uint32_t holder;     /* rank */
+    const tal_lid *lids; /* of each sequence of the set, at its holder; NULL: the same */
+    uint64_t tile_count;
+} tal_tile_view;
+
+/* How this rank takes part; the same on all ranks but for `set` and what belongs to it. */
+typedef struct tal_tiles_params {
+    const tal_seqset *set;
+    const tal_lid *order;
+    tal_lid order_count, pair_count;
+    tal_ladder_rates rates;
+    /* Sorted runs of the set: TAL_TILE_RUNS + 1 entries; NULL: tiles are not shared. */
+    const tal_lid *run_begin;
+    bool is_whole;       /* this rank: one tile, and takes no others (a device works on it) */
+    bool is_other_first; /* for tests: others' tiles before one's own */
+} tal_tiles_params;
+
+/* What this rank did since creation. */
+typedef struct tal_tiles_counts {
+    uint64_t own, taken; /* tiles scored here: own ones, others' */
+    uint64_t given;      /* own tiles that others took */
+    uint64_t taken_bytes;
+    uint64_t fetch_ns; /* of the main thread, in taking and reading others' tiles */
+} tal_tiles_counts;
+
+typedef struct tal_tiles tal_tiles;
+
+/* Views what params names. Collective when tiles are shared; agreed status then. */
+tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_tiles **out_tiles);
+/* Accepts NULL. Collective when tiles are shared. */
+void tal_tiles_destroy(tal_tiles *tiles);
+
+/* The next references to score, NULL when there are no more anywhere. The view is valid until the
+ * next call, its set until the one after that. Threads: main. */
+tal_status tal_tiles_take(tal_tiles *tiles, const tal_tile_view **out_view);
+
+/* While workers score the last view: serve others and fetch ahead. A failure shows in the next
+ * take. Threads: main. */
+void tal_tiles_meanwhile(tal_tiles *tiles);
+
+/* Whether tal_tiles_meanwhile has anything to do. */
+bool tal_tiles_is_shared(const tal_tiles *tiles);
+
+/* Say how long the last view took. */
+void tal_tiles_note(tal_tiles *tiles, const tal_tile_view *view, uint64_t ns);
+
+/* This rank cannot go on: leave nothing for others to do in vain. */
+void tal_tiles_abandon(tal_tiles *tiles);
+
+/* Ready for the next block. All ranks must have finished taking, and a collective call must follow
+ * before the next take. */
+void tal_tiles_reset(tal_tiles *tiles);
+
+tal_tiles_counts tal_tiles_counts_get(const tal_tiles *tiles);
+
+#endif

@@ -1,0 +1,46 @@
+/* What taking tiles and reading those of others share. */
+#ifndef TAL_SEARCH_TILES_INTERNAL_H
+#define TAL_SEARCH_TILES_INTERNAL_H
+
+#include "comm/window.h"
+#include "search/tile_cut.h"
+#include "search/tiles.h"
+
+/* What others read of a tile first. */
+typedef struct tal_tile_row {
+    tal_tile_part parts[TAL_TILE_RUNS];
+    uint64_t pair_count;
+} tal_tile_row;
+_Static_assert(sizeof(tal_tile_row) == 8 * (4 * TAL_TILE_RUNS + 1), "rows cross ranks as bytes");
+
+/* A tile of another rank, in memory of our own. */
+typedef struct tal_tile_slot {
+    tal_seqset *set;
+    tal_lid *lids; /* lid_capacity entries */
+    size_t lid_capacity;
+    tal_lid *order;
+    tal_tile_row row;
+    tal_tile_view view;
+} tal_tile_slot;
+
+/* What this rank exposes, and reads of others. */
+typedef struct tal_tile_windows {
+    tal_tile_row *rows; /* of this rank's tiles */
+    tal_window *row_window, *residues, *residue_begin, *gids;
+} tal_tile_windows;
+
+/* Expose the tiles of a set. TAL_ERR_INTERNAL where the MPI library cannot. Collective; agreed
+ * status. */
+tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
+                                 const tal_tiles_params *params, const tal_tile *tiles,
+                                 size_t tile_count);
+/* Collective. */
+void tal_tile_windows_deinit(tal_tile_windows *windows);
+
+void tal_tile_slot_deinit(tal_tile_slot *slot);
+
+/* Read tile `tile` of a rank into the slot; adds the bytes read to *byte_count. Not collective. */
+tal_status tal_tile_fetch(const tal_tile_windows *windows, tal_alphabet alphabet, int rank,
+                          uint64_t tile, tal_tile_slot *slot, uint64_t *byte_count);
+
+#endif
