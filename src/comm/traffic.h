@@ -20,6 +20,8 @@ typedef enum tal_traffic_kind {
     TAL_TRAFFIC_GATHER,
     TAL_TRAFFIC_SIZES,     /* what an exchange will bring from whom */
     TAL_TRAFFIC_EXCHANGE,  /* a round of it */
+    TAL_TRAFFIC_DRAW,      /* from a counter of a rank, this one included; no bytes count */
+    TAL_TRAFFIC_FETCH,     /* one-sided reads: bytes count where they arrive */
     TAL_TRAFFIC_FILE_OPEN, /* and close: metadata */
     TAL_TRAFFIC_FILE_READ,
     TAL_TRAFFIC_FILE_WRITE,

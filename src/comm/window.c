@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "comm/comm_internal.h"
-#include "par/wait.h"
 
 #include <mpi.h>
 #include <string.h>
@@ -12,8 +11,9 @@
 enum { PIECE_BYTES = 1 << 30 };
 
 struct tal_window {
+    tal_comm *comm;
     MPI_Win handle;
-    int rank;
+    uint64_t bytes_begun; /* of reads, since the last flush */
     uint64_t *counters; /* of this rank; NULL: a window of memory */
     size_t counter_count;
 };
@@ -26,7 +26,7 @@ static tal_status make(tal_comm *comm, tal_window **out_window)
         tal_free(window);
         return status;
     }
-    window->rank = tal_comm_rank(comm);
+    window->comm = comm;
     *out_window = window;
     return TAL_OK;
 }
@@ -85,12 +85,11 @@ uint64_t tal_window_fetch_add(tal_window *window, int rank, size_t counter, uint
 {
     TAL_ASSERT(counter < window->counter_count);
     uint64_t before = 0;
-    tal_wait_for what = {TAL_WAIT_RANKS, "counter", NULL};
-    tal_wait_mark mark = tal_wait_begin(&what);
+    tal_call call = tal_call_begin(window->comm, TAL_TRAFFIC_DRAW, "draw from a counter");
     MPI_Fetch_and_op(&value, &before, MPI_UINT64_T, rank, (MPI_Aint)counter,
                      value == 0 ? MPI_NO_OP : MPI_SUM, window->handle);
     MPI_Win_flush(rank, window->handle);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, 0);
     return before;
 }
 
@@ -111,12 +110,13 @@ void tal_window_get(tal_window *window, int rank, uint64_t offset, void *data, u
                 MPI_BYTE, window->handle);
         done += piece;
     }
+    window->bytes_begun += bytes;
 }
 
 void tal_window_flush(tal_window *window, int rank)
 {
-    tal_wait_for what = {TAL_WAIT_RANKS, "read of a window", NULL};
-    tal_wait_mark mark = tal_wait_begin(&what);
+    tal_call call = tal_call_begin(window->comm, TAL_TRAFFIC_FETCH, "one-sided read");
     MPI_Win_flush(rank, window->handle);
-    tal_wait_end(mark);
+    tal_call_end(&call, 0, window->bytes_begun);
+    window->bytes_begun = 0;
 }

@@ -34,7 +34,7 @@ void tal_window_set(tal_window *window, size_t counter, uint64_t value);
  * `data` after tal_window_flush. Not collective. */
 void tal_window_get(tal_window *window, int rank, uint64_t offset, void *data, uint64_t bytes);
 
-/* Wait for all reads begun from this rank. Not collective. */
+/* Wait for all reads begun; they were all of this rank. Not collective. */
 void tal_window_flush(tal_window *window, int rank);
 
 #endif
