@@ -14,7 +14,7 @@ struct tal_window {
     tal_comm *comm;
     MPI_Win handle;
     uint64_t bytes_begun; /* of reads, since the last flush */
-    uint64_t *counters; /* of this rank; NULL: a window of memory */
+    uint64_t *counters;   /* of this rank; NULL: a window of memory */
     size_t counter_count;
 };
 
