@@ -288,6 +288,8 @@ static tal_status load_references(tal_search_run *self)
     const tal_set_info *info = &self->reference_info;
     status = check_same_alphabet(self, info->alphabet);
     if (status == TAL_OK)
+        status = tal_search_run_share(self);
+    if (status == TAL_OK)
         status = mask_references(self);
     if (status != TAL_OK)
         return status;
@@ -561,8 +563,6 @@ static tal_status begin_search(tal_search_run *self)
     if (status != TAL_OK)
         return status;
     status = tal_comm_agree(self->comm, open_device(self));
-    if (status == TAL_OK)
-        status = tal_search_run_share(self);
     if (status != TAL_OK)
         return status;
     tal_progress_init(&self->progress,

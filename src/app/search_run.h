@@ -62,8 +62,8 @@ double tal_search_run_seconds(uint64_t start_ns);
  * every rank. */
 tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet);
 
-/* Let ranks help each other with the references just loaded, as TALARIA_TILES says. Collective;
- * agreed status. */
+/* Let ranks help each other with the references just loaded, not yet masked, as TALARIA_TILES says.
+ * Collective; agreed status. */
 tal_status tal_search_run_share(tal_search_run *self);
 
 /* Say who helped whom. Collective. */
