@@ -1,6 +1,7 @@
 /* talaria reduce: fewer references, each of which verifiably stands for others. */
 #include "app/cluster_format.h"
 #include "app/command.h"
+#include "app/reduced.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,6 +17,11 @@
 #include <unistd.h>
 
 static const tal_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help = "reduced set to make (HDF5): the whole input, byte for byte, and its clusters"},
     {.name = "clusters",
      .kind = TAL_VALUE_TEXT,
      .value_name = "FILE",
@@ -132,7 +138,7 @@ enum { OUTPUT_COUNT = sizeof(outputs) / sizeof(*outputs) };
 
 static tal_status check_options(const tal_run *run)
 {
-    bool has_output = false;
+    bool has_output = tal_run_text(run, "output") != NULL;
     for (int i = 0; i < OUTPUT_COUNT; i++) {
         tal_status status = check_output(run, outputs[i].option);
         if (status != TAL_OK)
@@ -140,8 +146,9 @@ static tal_status check_options(const tal_run *run)
         has_output |= tal_run_text(run, outputs[i].option) != NULL;
     }
     if (!has_output)
-        return tal_fail(TAL_ERR_USAGE, "reduce needs a file to write: give '--clusters FILE'");
-    return TAL_OK;
+        return tal_fail(TAL_ERR_USAGE,
+                        "reduce needs a file to write: give '-o FILE' or '--clusters FILE'");
+    return tal_run_text(run, "output") == NULL ? TAL_OK : tal_reduced_check(run);
 }
 
 static tal_status load(reduce_run *self)
@@ -276,6 +283,9 @@ static tal_status run_reduce(tal_run *run)
                             &self.summary);
     if (status == TAL_OK)
         status = write_tables(&self);
+    if (status == TAL_OK && tal_run_text(run, "output") != NULL)
+        status =
+            tal_reduced_write(run, self.team, self.set, &self.info, self.assignment, &self.params);
     if (status == TAL_OK && !tal_run_is_quiet(run))
         report(&self);
     if (status == TAL_OK)

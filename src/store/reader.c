@@ -23,7 +23,7 @@ tal_status tal_reader_damaged(const tal_result_reader *reader, const char *what)
 }
 
 /* Look at the file without HDF5, whose messages for these cases help nobody. */
-static tal_status check_plain(const char *path)
+static tal_status check_plain(const char *path, const char *maker)
 {
     static const uint8_t signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     uint8_t start[8] = {0};
@@ -42,24 +42,34 @@ static tal_status check_plain(const char *path)
         status = tal_fail(TAL_ERR_DATA, "cannot read '%s': the file is empty", path);
     else if (pread(descriptor, start, sizeof(start), 0) != (ssize_t)sizeof(start) ||
              memcmp(start, signature, sizeof(start)) != 0)
-        status = tal_fail(TAL_ERR_DATA,
-                          "cannot read '%s': not an HDF5 file; give the output of 'talaria search'",
-                          path);
+        status =
+            tal_fail(TAL_ERR_DATA, "cannot read '%s': not an HDF5 file; give the output of '%s'",
+                     path, maker);
     (void)close(descriptor); /* Opened for reading. */
     return status;
 }
 
-static tal_status open_file(tal_result_reader *reader)
+tal_status tal_reader_open_file(const char *path, const char *maker, hid_t *out_file)
 {
+    tal_h5_quiet();
+    tal_status status = check_plain(path, maker);
+    if (status != TAL_OK)
+        return status;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* File systems without locks are common on clusters: go on without. */
     if (access < 0 || H5Pset_file_locking(access, true, true) < 0)
-        return tal_h5_fail(TAL_ERR_INTERNAL, "open", reader->path);
-    reader->file = H5Fopen(reader->path, H5F_ACC_RDONLY, access);
+        return tal_h5_fail(TAL_ERR_INTERNAL, "open", path);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
     (void)H5Pclose(access); /* A property list in memory: nothing to lose. */
-    if (reader->file < 0)
-        return tal_h5_fail(TAL_ERR_DATA, "read damaged or incomplete file", reader->path);
+    if (file < 0)
+        return tal_h5_fail(TAL_ERR_DATA, "read damaged or incomplete file", path);
+    *out_file = file;
     return TAL_OK;
+}
+
+static tal_status open_file(tal_result_reader *reader)
+{
+    return tal_reader_open_file(reader->path, "talaria search", &reader->file);
 }
 
 static tal_status check_root(tal_result_reader *reader)
@@ -89,8 +99,7 @@ static tal_status check_root(tal_result_reader *reader)
     return tal_reader_damaged(reader, "it names an unknown alphabet");
 }
 
-/* The rows of an open dataset of one dimension and the right type; false when it is not. */
-static bool find_rows(hid_t dataset, tal_store_type type, uint64_t *out_rows)
+bool tal_reader_find_rows(hid_t dataset, tal_store_type type, uint64_t *out_rows)
 {
     hid_t space = H5Dget_space(dataset);
     hid_t stored = H5Dget_type(dataset);
@@ -114,7 +123,7 @@ static tal_status open_datasets(tal_result_reader *reader)
         const tal_dataset_schema *row = tal_schema_dataset((tal_dataset)i);
         reader->dataset[i] = H5Dopen2(reader->file, row->path, H5P_DEFAULT);
         uint64_t rows = 0;
-        if (reader->dataset[i] < 0 || !find_rows(reader->dataset[i], row->type, &rows) ||
+        if (reader->dataset[i] < 0 || !tal_reader_find_rows(reader->dataset[i], row->type, &rows) ||
             (row->is_offsets && rows == 0))
             return tal_fail(TAL_ERR_DATA,
                             "cannot read '%s': the file is damaged: '%s' is missing or of "
@@ -191,16 +200,13 @@ static tal_status index_references(tal_result_reader *reader)
 
 tal_status tal_result_open(const char *path, tal_result_reader **out_reader)
 {
-    tal_status status = check_plain(path);
-    if (status != TAL_OK)
-        return status;
+    tal_status status = TAL_OK;
     tal_result_reader *reader = tal_alloc_zero(sizeof(*reader));
     if (reader == NULL)
         return TAL_ERR_MEMORY;
     reader->file = -1;
     for (size_t i = 0; i < TAL_DATASET_COUNT; i++)
         reader->dataset[i] = -1;
-    tal_h5_quiet();
     reader->path = tal_alloc(strlen(path) + 1);
     if (reader->path == NULL) {
         status = TAL_ERR_MEMORY;

@@ -34,6 +34,12 @@ struct tal_result_reader {
     tal_buffer gid_index; /* first gid of every block of rows */
 };
 
+/* Open an HDF5 file for reading; `maker` is the command that messages name. */
+tal_status tal_reader_open_file(const char *path, const char *maker, hid_t *out_file);
+
+/* The rows of an open dataset of one dimension and the right type; false when it is not. */
+bool tal_reader_find_rows(hid_t dataset, tal_store_type type, uint64_t *out_rows);
+
 /* "cannot read 'out.h5': <what>". TAL_ERR_DATA. */
 tal_status tal_reader_damaged(const tal_result_reader *reader, const char *what);
 

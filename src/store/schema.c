@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "search/hit.h"
+#include "store/container_schema.h"
 
 enum { NO_FIELD = -1 };
 
@@ -145,6 +146,12 @@ size_t tal_store_type_bytes(tal_store_type type)
     return types[type].bytes;
 }
 
+const char *tal_store_type_name(tal_store_type type)
+{
+    TAL_ASSERT(type < TAL_STORE_TYPE_COUNT);
+    return types[type].name;
+}
+
 static const char opening[] =
     "# The result file\n"
     "\n"
@@ -221,5 +228,7 @@ tal_status tal_schema_write_markdown(tal_buffer *out)
             tal_buffer_printf(out, "| `%s` | %s | %s%s | %s |\n", row->path, types[row->type].name,
                               row_names[row->rows], row->is_offsets ? " + 1" : "", row->meaning);
     }
-    return status == TAL_OK ? tal_buffer_append_text(out, closing) : status;
+    if (status == TAL_OK)
+        status = tal_buffer_append_text(out, closing);
+    return status == TAL_OK ? tal_container_write_markdown(out) : status;
 }

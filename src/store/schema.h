@@ -100,7 +100,10 @@ const char *tal_schema_group(size_t idx);
 /* Bytes of one element in memory and in the file. */
 size_t tal_store_type_bytes(tal_store_type type);
 
-/* Append docs/file-format.md. */
+/* "uint8", ... */
+const char *tal_store_type_name(tal_store_type type);
+
+/* Append docs/file-format.md, the container's part included. */
 tal_status tal_schema_write_markdown(tal_buffer *out);
 
 #endif

@@ -20,7 +20,7 @@ enum { RESERVE_SLACK_BYTES = 64 << 10, RESERVE_SLACK_SHARE = 64 };
 /* Metadata is kept in memory up to this and written at the end. */
 enum { DIRTY_BYTES_MAX = 16 << 20 };
 
-static tal_status open_file(tal_result_writer *writer)
+tal_status tal_writer_open(tal_result_writer *writer)
 {
     const char *path = tal_partial_path(writer->partial);
     tal_status status = TAL_OK;
@@ -30,7 +30,8 @@ static tal_status open_file(tal_result_writer *writer)
     H5AC_cache_config_t cache = {.version = H5AC__CURR_CACHE_CONFIG_VERSION};
     writer->transfer = tal_mpio_transfer();
     creation = H5Pcreate(H5P_FILE_CREATE);
-    if (access < 0 || writer->transfer < 0 || creation < 0 || H5Pget_mdc_config(access, &cache) < 0)
+    if (access < 0 || writer->transfer < 0 || creation < 0 ||
+        H5Pset_obj_track_times(creation, false) < 0 || H5Pget_mdc_config(access, &cache) < 0)
         status = tal_h5_fail(TAL_ERR_INTERNAL, "create", path);
     cache.dirty_bytes_threshold = DIRTY_BYTES_MAX;
     if (status == TAL_OK && H5Pset_mdc_config(access, &cache) < 0)
@@ -89,7 +90,7 @@ tal_status tal_result_create(tal_comm *comm, const char *path, const char *folde
 
     status = tal_partial_create(comm, path, folder, is_forced, &writer->partial);
     if (status == TAL_OK)
-        status = open_file(writer);
+        status = tal_writer_open(writer);
     if (status == TAL_OK)
         status = write_root(writer, alphabet);
     if (status == TAL_OK)
@@ -120,8 +121,7 @@ tal_rows_share tal_writer_share(tal_result_writer *writer, tal_rows rows, uint64
     return share;
 }
 
-/* Where the space allocated to a dataset ends; 0 when it has none. False when HDF5 fails. */
-static bool find_end(hid_t dataset, tal_store_type type, uint64_t *out_end)
+bool tal_writer_find_end(hid_t dataset, tal_store_type type, uint64_t *out_end)
 {
     bool is_found = false;
     hid_t space = H5Dget_space(dataset);
@@ -161,7 +161,8 @@ tal_status tal_writer_reserve(tal_result_writer *writer, uint64_t more)
     for (size_t id = 0; id < TAL_DATASET_COUNT && status == TAL_OK; id++) {
         uint64_t dataset_end = 0;
         if (writer->dataset[id] >= 0 &&
-            !find_end(writer->dataset[id], tal_schema_dataset((tal_dataset)id)->type, &dataset_end))
+            !tal_writer_find_end(writer->dataset[id], tal_schema_dataset((tal_dataset)id)->type,
+                                 &dataset_end))
             status = tal_h5_fail(TAL_ERR_IO, "write", tal_partial_path(writer->partial));
         end = dataset_end > end ? dataset_end : end;
     }

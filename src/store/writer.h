@@ -25,6 +25,12 @@ typedef struct tal_rows_share {
     uint64_t begin, count, total;
 } tal_rows_share;
 
+/* Create the HDF5 file in writer->partial. Collective; agreed status. */
+tal_status tal_writer_open(tal_result_writer *writer);
+
+/* Where the space allocated to a dataset ends; 0 when it has none. False when HDF5 fails. */
+bool tal_writer_find_end(hid_t dataset, tal_store_type type, uint64_t *out_end);
+
 /* Place the ranks' `count` rows one after the other behind what is written. Collective. */
 tal_rows_share tal_writer_share(tal_result_writer *writer, tal_rows rows, uint64_t count);
 

@@ -34,7 +34,7 @@ HOMES = [
     (r"cuda(_.*)?\.h", ONE),
     (r"CL/.*\.h", ONE),
     (r"parasail\.h", ONE),
-    (r"zlib\.h|zstd\.h", r"src/seq/|src/store/"),
+    (r"zlib\.h|zstd\.h", r"src/seq/|src/reduce/|src/store/"),
     (r"toml\+\+/.*|toml\.hpp", r"src/conf/"),
 ]
 ENDS_OF_PRINTING = r"src/app/|src/base/log\.c$|src/base/check\.c$"

@@ -1,0 +1,92 @@
+/* A reduced set's file from a loaded input; see pack.h. */
+#include "store/pack.h"
+
+#include "base/alloc.h"
+#include "seq/source.h"
+#include "store/pack_internal.h"
+
+#include <string.h>
+
+tal_status tal_pack_check_input(const char *path)
+{
+    tal_source_probe probe = {.kind = TAL_SOURCE_PIPE};
+    tal_status status = strcmp(path, "-") == 0 ? TAL_OK : tal_source_look(path, &probe);
+    if (status == TAL_OK && probe.kind == TAL_SOURCE_PIPE)
+        return tal_fail(TAL_ERR_USAGE,
+                        "cannot keep '%s' in a reduced set: it is read twice; save it to a file "
+                        "first",
+                        tal_source_name(path));
+    return status;
+}
+
+static tal_status finish(tal_comm *comm, const tal_pack_params *params, const tal_pack_order *order,
+                         const tal_buffer *dictionary, const uint64_t *file_bytes,
+                         tal_container_writer *writer, tal_pack_summary *summary)
+{
+    tal_buffer packed = {0};
+    tal_status status = TAL_OK;
+    if (tal_comm_rank(comm) == 0)
+        status = tal_text_pack(dictionary->data, dictionary->bytes, &packed);
+    for (size_t i = 0; i < params->info->file_count; i++)
+        summary->text_bytes += file_bytes[i];
+    status = tal_comm_agree(comm, status);
+    const tal_result_attribute attributes[] = {
+        {.name = "records", .type = TAL_ATTRIBUTE_U64, .u64 = order->record_count},
+        {.name = "representatives", .type = TAL_ATTRIBUTE_U64, .u64 = order->cluster_count},
+        {.name = "residues",
+         .type = TAL_ATTRIBUTE_U64,
+         .u64 = order->residue_totals[0] + order->residue_totals[1]},
+        {.name = "representative_residues",
+         .type = TAL_ATTRIBUTE_U64,
+         .u64 = order->residue_totals[0]},
+        {.name = "text_bytes", .type = TAL_ATTRIBUTE_U64, .u64 = summary->text_bytes},
+    };
+    const tal_container_closing closing = {
+        .path = params->path,
+        .is_forced = params->is_forced,
+        .alphabet = params->info->alphabet,
+        .matrix = params->matrix,
+        .info = params->info,
+        .file_bytes = file_bytes,
+        .dictionary = &packed,
+        .parameters = params->parameters,
+        .parameter_count = params->parameter_count,
+        .summary = attributes,
+        .summary_count = sizeof(attributes) / sizeof(attributes[0]),
+    };
+    if (status == TAL_OK)
+        status = tal_container_finish(writer, &closing, &summary->bytes);
+    tal_buffer_deinit(&packed);
+    return status;
+}
+
+tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *params,
+                    tal_pack_summary *out_summary)
+{
+    tal_container_writer *writer = NULL;
+    tal_pack_order order = {0};
+    tal_buffer dictionary = {0};
+    tal_pack_summary summary = {0};
+    uint64_t *file_bytes = tal_alloc_array(params->info->file_count, sizeof(*file_bytes));
+    tal_status status = file_bytes == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (status == TAL_OK)
+        status = tal_container_writer_create(comm, &writer);
+    status = tal_comm_agree(comm, status);
+    if (status == TAL_OK)
+        status = tal_pack_order_create(comm, params, &order);
+    if (status == TAL_OK)
+        status = tal_pack_residues(comm, team, params, &order, writer);
+    if (status == TAL_OK)
+        status = tal_pack_dictionary(comm, params, &order, &dictionary);
+    if (status == TAL_OK)
+        status = tal_pack_text(comm, team, params, &order, &dictionary, writer, file_bytes);
+    if (status == TAL_OK)
+        status = finish(comm, params, &order, &dictionary, file_bytes, writer, &summary);
+    if (status == TAL_OK)
+        *out_summary = summary;
+    tal_buffer_deinit(&dictionary);
+    tal_pack_order_deinit(&order);
+    tal_container_writer_destroy(writer);
+    tal_free(file_bytes);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* A reduced set's file from a loaded input and who stands for whom.
+ *
+ * Residues go by the cluster order, text by the input order; both are cut into blocks by what lies
+ * before, never by ranks, so the file does not depend on them.
+ */
+#ifndef TAL_STORE_PACK_H
+#define TAL_STORE_PACK_H
+
+#include "par/team.h"
+#include "reduce/assignment.h"
+#include "store/container.h"
+
+typedef struct tal_pack_params {
+    const char *path;
+    bool is_forced;
+    const tal_seqset *set; /* this rank's share, by tal_load_partition */
+    const tal_set_info *info;
+    const tal_assignment *assignment; /* of the set */
+    const tal_matrix *matrix;
+    const tal_result_attribute *parameters; /* stored as they are */
+    size_t parameter_count;
+} tal_pack_params;
+
+typedef struct tal_pack_summary {
+    uint64_t text_bytes; /* of the input, uncompressed */
+    uint64_t bytes;      /* of the file */
+} tal_pack_summary;
+
+/* May the input be packed? It is read twice: TAL_ERR_USAGE for standard input and pipes. Not
+ * collective. */
+tal_status tal_pack_check_input(const char *path);
+
+/* Write the file. The input is read once more: TAL_ERR_DATA when it is not what was loaded. Memory:
+ * the packed blocks, some 64 MiB, and the longest record's text. Collective; agreed status. */
+tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *params,
+                    tal_pack_summary *out_summary);
+
+#endif
