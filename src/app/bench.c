@@ -80,6 +80,28 @@ static const tal_option options[] = {
      .min = 1,
      .max = 1e7,
      .help = "kernels: least microseconds of processor time of a measurement"},
+    {.name = "max-queries",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "0",
+     .max = 1e9,
+     .help = "calibration, sensitivity: search for N of the sequences, evenly spaced; 0: for all"},
+    {.name = "defaults",
+     .kind = TAL_VALUE_FLAG,
+     .help = "calibration, sensitivity: only the defaults of search, exact and filtered"},
+    {.name = "hits",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .is_repeatable = true,
+     .help =
+         "calibration, sensitivity: judge this table of another program too (twelve columns, as "
+         "blastp -outfmt 6) for the same, or the reversed, queries; may be given several times"},
+    {.name = "write-queries",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "FILE",
+     .help =
+         "calibration, sensitivity: write the queries, or the reversed ones, as FASTA for other "
+         "programs and end"},
     {0},
 };
 
@@ -120,19 +142,30 @@ static tal_status run_study(const tal_run *run, tal_buffer *table)
 {
     tal_buffer csv = {0};
     const char *study = tal_run_argument(run, 0);
+    bool has_files = strcmp(study, "calibration") == 0 || strcmp(study, "sensitivity") == 0;
     tal_status status;
     if (tal_comm_size(tal_run_comm(run)) > 1)
         status = tal_fail(TAL_ERR_USAGE, "bench measures the threads of one rank; start it alone");
+    else if (tal_run_argument_count(run) != (has_files ? 3 : 1))
+        status = tal_fail(TAL_ERR_USAGE,
+                          has_files ? "bench %.80s takes two files; see --help"
+                                    : "bench %.80s takes no files",
+                          study);
     else if (strcmp(study, "scaling") == 0)
         status = tal_bench_scaling(run, table, &csv);
     else if (strcmp(study, "contention") == 0)
         status = tal_bench_contention(run, table, &csv);
     else if (strcmp(study, "kernels") == 0)
         status = tal_bench_kernels(run, table, &csv);
+    else if (strcmp(study, "calibration") == 0)
+        status = tal_bench_calibration(run, table, &csv);
+    else if (strcmp(study, "sensitivity") == 0)
+        status = tal_bench_sensitivity(run, table, &csv);
     else
-        status =
-            tal_fail(TAL_ERR_USAGE,
-                     "unknown study '%.80s'; bench has scaling, contention and kernels", study);
+        status = tal_fail(TAL_ERR_USAGE,
+                          "unknown study '%.80s'; bench has scaling, contention, kernels, "
+                          "calibration and sensitivity",
+                          study);
     if (status == TAL_OK && tal_run_text(run, "csv") != NULL)
         status = write_csv(tal_run_text(run, "csv"), &csv);
     tal_buffer_deinit(&csv);
@@ -151,10 +184,10 @@ static tal_status run_bench(tal_run *run)
 
 const tal_command tal_command_bench = {
     .name = "bench",
-    .arguments = "STUDY",
+    .arguments = "STUDY [FILE FILE]",
     .argument_min = 1,
-    .argument_max = 1,
-    .summary = "measure how the program scales, what sharing costs, how fast kernels are",
+    .argument_max = 3,
+    .summary = "measure speed and scaling, and what searches find and E-values are worth",
     .description =
         "'bench scaling' searches simulated proteins in memory, by the same code as 'search', with "
         "1, 2, 4, ... threads, to the number of CPUs and beyond: with the same queries (strong) "
@@ -177,12 +210,30 @@ const tal_command tal_command_bench = {
         "column is the ratio to the fastest of its kernels for the same alignments in the same "
         "round. Identity counts positions compared.\n"
         "\n"
+        "'bench calibration QUERIES REFERENCES' searches the queries reversed, then shuffled: what "
+        "they hit is false. It counts such hits a query at E-values of at most 10, 1, 0.1, 0.01 "
+        "and "
+        "0.001, and divides by these: 1 is right, more says too much. Rows are ways to mask and to "
+        "allow for composition.\n"
+        "\n"
+        "'bench sensitivity DOMAINS CLASSIFICATION' searches protein domains among each other. Of "
+        "a "
+        "query's hits in order of E-value, up to the first of another fold, it counts those of its "
+        "family, of its superfamily but not its family, and of its fold but not its superfamily, "
+        "as "
+        "shares of all there are; means over the queries that have such members. The "
+        "classification has a line for each domain: its name, a blank, "
+        "class.fold.superfamily.family "
+        "as in SCOPe. bench/rivals runs other programs and both studies.\n"
+        "\n"
         "The configuration counts as it does for a search, so that policies can be compared. "
         "Medians need a quiet machine.",
     .examples = "talaria bench scaling\n"
                 "talaria bench scaling --long query --max-threads 2 --config static.toml\n"
                 "talaria bench contention --csv contention.csv\n"
-                "talaria bench kernels --kernel score-local --isa avx2 --lengths 100,1000",
+                "talaria bench kernels --kernel score-local --isa avx2 --lengths 100,1000\n"
+                "talaria bench calibration proteins.fa references.fa --max-queries 300\n"
+                "talaria bench sensitivity domains.fa classes.tsv --hits blastp.m8",
     .options = options,
     .run = run_bench,
 };

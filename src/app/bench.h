@@ -19,4 +19,9 @@ tal_status tal_bench_scaling(const tal_run *run, tal_buffer *table, tal_buffer *
 tal_status tal_bench_kernels(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 tal_status tal_bench_contention(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 
+/* What E-values are worth (bench_calibration.c) and what searches find (bench_sensitivity.c); the
+ * files are arguments after the study's name. */
+tal_status tal_bench_calibration(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
 #endif

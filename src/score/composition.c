@@ -37,21 +37,33 @@ tal_composition tal_composition_of(const uint8_t *codes, size_t len)
     return composition;
 }
 
-/* How often pairs of the compositions score each value from score_min on; returns all pairs. */
-static double count_scores(const tal_scaling *s, const uint32_t *query, const uint32_t *ref,
-                           double *out_counts)
+static const double pseudocounts = 20;
+
+/* Frequencies of a composition, as if `pseudocounts` residues of the average protein were added: a
+ * short sequence does not say much. */
+static void fill_frequencies(const uint32_t *counts, double *out_frequencies)
 {
-    uint64_t counts[SPAN_MAX] = {0};
-    uint64_t total = 0;
+    double total = pseudocounts;
     for (int i = 0; i < LETTERS; i++)
-        for (int j = 0; j < LETTERS; j++) {
-            uint64_t pairs = (uint64_t)query[i] * ref[j];
-            counts[s->score[i][j] - s->score_min] += pairs;
-            total += pairs;
-        }
+        total += counts[i];
+    for (int i = 0; i < LETTERS; i++)
+        out_frequencies[i] =
+            (counts[i] + pseudocounts * average[i] / TAL_COMPOSITION_AVERAGE_SUM) / total;
+}
+
+/* The share of pairs of the compositions that score each value from score_min on. */
+static void find_shares(const tal_scaling *s, const uint32_t *query, const uint32_t *ref,
+                        double *out_shares)
+{
+    double p[LETTERS];
+    double q[LETTERS];
+    fill_frequencies(query, p);
+    fill_frequencies(ref, q);
     for (int k = 0; k <= s->score_max - s->score_min; k++)
-        out_counts[k] = (double)counts[k] / (double)(total == 0 ? 1 : total);
-    return (double)total;
+        out_shares[k] = 0.0;
+    for (int i = 0; i < LETTERS; i++)
+        for (int j = 0; j < LETTERS; j++)
+            out_shares[s->score[i][j] - s->score_min] += p[i] * q[j];
 }
 
 /* Sum of the shares times x^score, less 1; its sign is all that counts: times x^-score_min. */
@@ -92,7 +104,7 @@ bool tal_scaling_init(const tal_matrix *matrix, tal_scaling *out_scaling)
             s.score_max = s.score[i][j] > s.score_max ? s.score[i][j] : s.score_max;
         }
     double shares[SPAN_MAX];
-    (void)count_scores(&s, average, average, shares); /* Never none. */
+    find_shares(&s, average, average, shares);
     double mean = 0.0;
     for (int k = 0; k <= s.score_max - s.score_min; k++)
         mean += shares[k] * (k + s.score_min);
@@ -108,8 +120,7 @@ int32_t tal_scaling_ratio(const tal_scaling *scaling, const tal_composition *que
                           const tal_composition *ref)
 {
     double shares[SPAN_MAX];
-    if (count_scores(scaling, query->counts, ref->counts, shares) == 0)
-        return TAL_SCALING_UNIT;
+    find_shares(scaling, query->counts, ref->counts, shares);
     double root = find_root(scaling, shares, scaling->root);
     if (root >= scaling->root)
         return TAL_SCALING_UNIT;

@@ -5,9 +5,11 @@
  * the two sequences; E-values of the matrix's tables hold for average ones. Schaffer, Aravind,
  * Madden, Shavirin, Spouge, Wolf, Koonin and Altschul (Nucleic Acids Research 29:2994, 2001) scale
  * scores by the ratio of the pair's ungapped lambda to the average's, and never up. Here the
- * scores stay and lambda is scaled, which is the same E-value for the same alignment.
+ * scores stay and lambda is scaled, which is the same E-value for the same alignment; frequencies
+ * are those of the sequence and of 20 residues of the average protein (pseudocounts, as in Yu and
+ * Altschul, Bioinformatics 21:902, 2005).
  *
- * Arithmetic is of integers and of + - * / in double in a fixed order: the same on every machine.
+ * Arithmetic is + - * / in double in a fixed order: the same on every machine.
  */
 #ifndef TAL_SCORE_COMPOSITION_H
 #define TAL_SCORE_COMPOSITION_H
@@ -38,7 +40,7 @@ typedef struct tal_scaling {
 bool tal_scaling_init(const tal_matrix *matrix, tal_scaling *out_scaling);
 
 /* In 1/TAL_SCALING_UNIT: the pair's lambda over the average's, at most 1 and at least
- * TAL_SCALING_MIN. Sequences without a known amino acid are average. Cost: about 1 us. */
+ * TAL_SCALING_MIN. Cost: about 1 us. */
 enum { TAL_SCALING_UNIT = 4096, TAL_SCALING_MIN = 2048 };
 int32_t tal_scaling_ratio(const tal_scaling *scaling, const tal_composition *query,
                           const tal_composition *ref);

@@ -49,6 +49,9 @@ typedef enum tal_composition_mode {
                                stays, bits and E-value, and so what is reported, change */
 } tal_composition_mode;
 
+/* The filter_share at which 99 % of the hits at E <= 0.001 are found. */
+#define TAL_FILTER_SHARE_DEFAULT 0.53
+
 typedef struct tal_search_params {
     tal_isa isa;
     tal_mode mode;

@@ -80,7 +80,7 @@ typedef struct tal_result_page {
     uint64_t query_begin, query_end; /* queries of this page */
     const char *const *query_headers;
     const int32_t *query_lens;
-    const char *const *query_letters; /* NUL-terminated, upper case */
+    const char *const *query_letters; /* NUL-terminated; masked residues lower case */
     const uint64_t *hit_begin;        /* query_end - query_begin + 1, relative to the page */
     const tal_hit *hits;
     const uint64_t *cigar_begin; /* hit count + 1, into cigars */

@@ -17,8 +17,9 @@ static const tal_dataset_schema datasets[TAL_DATASET_COUNT] = {
                                    "header lines without `>`, back to back, bytes as in the input"},
     [TAL_DATASET_QUERY_LETTER_BEGIN] = {"/queries/letter_begin", TAL_STORE_U64, TAL_ROWS_QUERIES,
                                         true, NO_FIELD, "where its residues start in `letters`"},
-    [TAL_DATASET_QUERY_LETTERS] = {"/queries/letters", TAL_STORE_U8, TAL_ROWS_QUERY_LETTERS, false,
-                                   NO_FIELD, "residues, upper-case ASCII, back to back"},
+    [TAL_DATASET_QUERY_LETTERS] =
+        {"/queries/letters", TAL_STORE_U8, TAL_ROWS_QUERY_LETTERS, false, NO_FIELD,
+         "residues, ASCII, upper case, masked ones lower case; back to back"},
     [TAL_DATASET_QUERY_HIT_BEGIN] = {"/queries/hit_begin", TAL_STORE_U64, TAL_ROWS_QUERIES, true,
                                      NO_FIELD,
                                      "first row in `/hits` of the query; rows of a query are best "
@@ -69,10 +70,11 @@ static const tal_dataset_schema datasets[TAL_DATASET_COUNT] = {
          "as in BAM: 1 I (query only), 2 D (reference only), 7 =, 8 X"},
     [TAL_DATASET_HIT_LETTER_BEGIN] = {"/hits/letter_begin", TAL_STORE_U64, TAL_ROWS_HITS, true,
                                       NO_FIELD, "where its letters start in `letters`"},
-    [TAL_DATASET_HIT_LETTERS] = {"/hits/letters", TAL_STORE_U8, TAL_ROWS_HIT_LETTERS, false,
-                                 NO_FIELD,
-                                 "reference residues at the X and D columns, ASCII: with the query "
-                                 "and the path they give the whole alignment"},
+    [TAL_DATASET_HIT_LETTERS] =
+        {"/hits/letters", TAL_STORE_U8, TAL_ROWS_HIT_LETTERS, false, NO_FIELD,
+         "reference residues at the X and D columns, ASCII, masked ones lower "
+         "case: with the query "
+         "and the path they give the whole alignment"},
     [TAL_DATASET_REFERENCE_GID] = {"/references/gid", TAL_STORE_U64, TAL_ROWS_REFERENCES, false,
                                    NO_FIELD,
                                    "index in the whole reference input, rising; only references "

@@ -2,6 +2,7 @@
 outside."""
 import itertools
 import os
+import random
 
 import cli
 import test_search
@@ -145,6 +146,59 @@ class Bench(cli.Case):
             self.assertEqual({row[2] for row in rows}, {"uniform", "protein", "short"}, kernel)
             for row in rows:  # Every level but the scalar one has a bound.
                 self.assertEqual(row[7] == "-", row[1] == "scalar", row)
+
+    def test_calibration_counts_false_hits_and_those_of_other_programs(self):
+        rng = random.Random(4)
+        proteins = "".join(f">p{i} x\n" + "".join(rng.choice("ARNDCQEGHILKMFPSTWYV")
+                                                  for _ in range(80)) + "\n" for i in range(30))
+        path = self.file("p.fa", proteins)
+        decoys, csv = self.path("decoys.fa"), self.path("c.csv")
+        self.run_ok("bench", "calibration", path, path, "--max-queries", 5, "--write-queries", decoys)
+        with open(decoys, encoding="utf-8") as file:
+            lines = file.read().split(">")[1:]
+        first = proteins.split("\n")[1]
+        self.assertEqual(lines[0].split("\n")[0], "p0")
+        self.assertEqual("".join(lines[0].split("\n")[1:]), first[::-1])
+        self.assertEqual([line.split("\n")[0] for line in lines], ["p0", "p6", "p12", "p18", "p24"])
+        hits = self.file("other.m8", "".join(f"p6\tp{i}" + "\t1" * 8 + f"\t{e}\t40\n"
+                                             for i, e in enumerate((5, 0.5, 1e-5))))
+        result = self.run_ok("bench", "calibration", path, path, "--max-queries", 5, "--csv", csv,
+                             "--hits", hits)
+        self.assertIn("shuffled", result.out)
+        with open(csv, encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split(",") for line in file]
+        other = [row for row in rows if row[1] == "other.m8"]
+        self.assertEqual([(row[4], row[6]) for row in other],
+                         [("10", "3"), ("1", "2"), ("0.1", "1"), ("0.01", "1"), ("0.001", "1")])
+        ours = [row for row in rows[1:] if row[1] in ("exact", "filtered")]
+        self.assertEqual(len(ours), 2 * 7 * 5)
+        self.expect_error(65, ["other.m8", "line 1"], "bench", "calibration", path, path,
+                          "--max-queries", 1, "--defaults", "--hits", hits)
+        self.expect_error(64, ["two files"], "bench", "calibration", path)
+        self.expect_error(64, ["no files"], "bench", "scaling", path, path)
+
+    def test_sensitivity_stops_at_the_first_other_fold(self):
+        rng = random.Random(5)
+        # One query; two of its family, one of its superfamily, one of its fold, one of another.
+        classes = ["a.1.1.1", "a.1.1.1", "a.1.1.1", "a.1.1.2", "a.1.2.1", "a.2.1.1"]
+        domains = self.file("d.fa", "".join(
+            f">d{i} x\n" + "".join(rng.choice("ARNDCQEGHILKMFPSTWYV") for _ in range(60)) + "\n"
+            for i in range(6)))
+        lookup = self.file("d.tsv", "".join(f"d{i}\t{c}\n" for i, c in enumerate(classes)))
+        table = "".join(f"d0\td{i}" + "\t1" * 8 + f"\t{e}\t40\n"
+                        for i, e in ((0, 1e-9), (1, 1e-8), (1, 1e-7), (3, 1e-6), (5, 1e-5), (2, 1),
+                                     (4, 2)))
+        csv = self.path("s.csv")
+        self.run_ok("bench", "sensitivity", domains, lookup, "--max-queries", 1, "--csv", csv,
+                    "--hits", self.file("other.m8", table))
+        with open(csv, encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split(",") for line in file]
+        self.assertEqual(len(rows), 1 + 4 + 1)
+        self.assertEqual([float(value) for value in rows[-1][3:6]], [0.5, 1.0, 0.0])
+        short = self.file("short.tsv", "d0\ta.1.1.1\n")
+        self.expect_error(65, ["d1"], "bench", "sensitivity", domains, short)
+        bad = self.file("bad.tsv", "d0\n")
+        self.expect_error(65, ["line 1"], "bench", "sensitivity", domains, bad)
 
     def test_misuse_is_refused(self):
         self.expect_error(64, ["scaling"], "bench", "nothing")

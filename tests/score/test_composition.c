@@ -65,7 +65,7 @@ static void ratio_solves_the_equation_of_lambda(void)
     double total = 0.0;
     double sum = 0.0;
     for (int i = 0; i < TAL_COMPOSITION_LETTERS; i++)
-        for (int j = 0; j < TAL_COMPOSITION_LETTERS; j++) {
+        for (int j = 0; j < TAL_COMPOSITION_LETTERS; j++) { /* Pseudocounts are too few to count. */
             double pairs = (double)a.counts[i] * a.counts[j];
             total += pairs;
             sum += pairs * exp(lambda * scaling.score[i][j]);
@@ -78,10 +78,24 @@ static void ratio_has_a_floor_and_never_rises(void)
     tal_scaling scaling = scaling_of("BLOSUM62");
     tal_composition lysine = {{0}};
     tal_composition tryptophan = {{0}};
-    lysine.counts[11] = 100;
-    tryptophan.counts[17] = 100;
+    lysine.counts[11] = 1000;
+    tryptophan.counts[17] = 1000;
     CU_ASSERT_EQUAL(tal_scaling_ratio(&scaling, &lysine, &lysine), TAL_SCALING_MIN);
     CU_ASSERT_EQUAL(tal_scaling_ratio(&scaling, &lysine, &tryptophan), TAL_SCALING_UNIT);
+}
+
+static void short_sequences_are_scaled_less(void)
+{
+    tal_scaling scaling = scaling_of("BLOSUM62");
+    int32_t before = TAL_SCALING_UNIT;
+    for (uint32_t count = 1; count <= 64; count *= 4) {
+        tal_composition serine = {{0}};
+        serine.counts[15] = count;
+        int32_t ratio = tal_scaling_ratio(&scaling, &serine, &serine);
+        CU_ASSERT(ratio <= before);
+        before = ratio;
+    }
+    CU_ASSERT(before < TAL_SCALING_UNIT);
 }
 
 static void composition_counts_amino_acids_alone(void)
@@ -111,6 +125,7 @@ const test_case test_cases[] = {
     TEST_CASE(average_sequences_are_not_scaled),
     TEST_CASE(ratio_solves_the_equation_of_lambda),
     TEST_CASE(ratio_has_a_floor_and_never_rises),
+    TEST_CASE(short_sequences_are_scaled_less),
     TEST_CASE(composition_counts_amino_acids_alone),
     TEST_CASE(matrices_without_lambda_are_refused),
     {0},

@@ -1,0 +1,177 @@
+/* talaria bench calibration: how many hits chance gives, and how many the E-values promise.
+ *
+ * Reversed and shuffled proteins are related to nothing, yet have the composition (reversed ones
+ * also the repeats and the low complexity) of real ones: what they hit is false, and at an E-value
+ * of at most E there should be E such hits a query.
+ */
+#include "app/bench.h"
+#include "app/bench_search.h"
+#include "app/team_setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const double cuts[] = {10, 1, 0.1, 0.01, 0.001};
+enum { CUT_COUNT = sizeof(cuts) / sizeof(cuts[0]) };
+
+static const tal_bench_setup setups[] = {
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_NONE},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS},
+    {"exact", false, TAL_MASK_SEG, TAL_COMPOSITION_ADJUST},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
+    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
+};
+
+typedef struct study {
+    const tal_run *run;
+    tal_team *team;
+    tal_seqset *queries, *references, *decoys; /* none masked */
+    const char *decoy_name;
+    uint64_t counts[CUT_COUNT];
+    tal_buffer *table, *csv;
+} study;
+
+static void count_hit(study *self, double evalue)
+{
+    for (int i = 0; i < CUT_COUNT; i++)
+        self->counts[i] += evalue <= cuts[i];
+}
+
+static tal_status take_hits(void *context, const tal_block_hits *hits)
+{
+    study *self = context;
+    for (size_t i = 0; i < hits->hit_count; i++)
+        count_hit(self, hits->hits[i].evalue);
+    return TAL_OK;
+}
+
+/* One line: what was searched how, and observed over expected at each cut. */
+static tal_status report(study *self, const char *name, const char *mask, const char *composition,
+                         double seconds)
+{
+    double queries = tal_seqset_count(self->decoys);
+    tal_status status = tal_buffer_printf(self->table, "  %-9s %-22s %-7s %-7s", self->decoy_name,
+                                          name, mask, composition);
+    for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++) {
+        double found = (double)self->counts[i] / queries;
+        status = tal_buffer_printf(self->table, " %9.4f %6.2f", found, found / cuts[i]);
+        if (status == TAL_OK)
+            status = tal_buffer_printf(self->csv, "%s,%s,%s,%s,%g,%.0f,%llu,%.6f,%.6f,%.2f\n",
+                                       self->decoy_name, name, mask, composition, cuts[i], queries,
+                                       (unsigned long long)self->counts[i], found, found / cuts[i],
+                                       seconds);
+    }
+    if (status != TAL_OK)
+        return status;
+    return seconds < 0 ? tal_buffer_append_text(self->table, "\n")
+                       : tal_buffer_printf(self->table, " %8.1f\n", seconds);
+}
+
+static tal_status search_decoys(study *self)
+{
+    tal_status status = TAL_OK;
+    for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]) && status == TAL_OK; i++) {
+        if (tal_run_flag(self->run, "defaults") &&
+            (setups[i].mask != TAL_MASK_TANTAN || setups[i].composition != TAL_COMPOSITION_ADJUST))
+            continue;
+        memset(self->counts, 0, sizeof(self->counts));
+        tal_bench_search search = {
+            .run = self->run,
+            .team = self->team,
+            .queries = self->decoys,
+            .references = self->references,
+            .setup = setups[i],
+            .evalue = cuts[0],
+            .take = take_hits,
+            .context = self,
+        };
+        status = tal_bench_search_run(&search);
+        if (status == TAL_OK)
+            status = report(self, setups[i].name, tal_mask_name(setups[i].mask),
+                            tal_bench_composition_name(setups[i].composition), search.seconds);
+    }
+    return status;
+}
+
+/* Tables that other programs made of the same decoys. */
+static tal_status count_tables(study *self)
+{
+    tal_buffer rows = {0};
+    tal_status status = TAL_OK;
+    for (int i = 0; i < tal_run_text_count(self->run, "hits") && status == TAL_OK; i++) {
+        const char *path = tal_run_text_at(self->run, "hits", i);
+        const char *slash = strrchr(path, '/');
+        status = tal_bench_read_hits(path, self->decoys, self->references, &rows);
+        if (status != TAL_OK)
+            break;
+        memset(self->counts, 0, sizeof(self->counts));
+        const tal_bench_row *row = (const tal_bench_row *)(const void *)rows.data;
+        for (size_t k = 0; k < rows.bytes / sizeof(*row); k++)
+            count_hit(self, row[k].evalue);
+        status = report(self, slash == NULL ? path : slash + 1, "-", "-", -1);
+    }
+    tal_buffer_deinit(&rows);
+    return status;
+}
+
+static tal_status study_decoys(study *self, tal_bench_copy copy)
+{
+    int64_t limit = tal_run_int(self->run, "max-queries");
+    tal_lid count = limit == 0 ? UINT32_MAX : (tal_lid)limit;
+    self->decoy_name = copy == TAL_BENCH_REVERSED ? "reversed" : "shuffled";
+    tal_status status = tal_bench_copy_set(self->queries, count, copy, &self->decoys);
+    const char *path = tal_run_text(self->run, "write-queries");
+    if (status == TAL_OK && path != NULL) {
+        if (copy == TAL_BENCH_REVERSED)
+            status = tal_bench_write_set(path, self->decoys);
+        goto done;
+    }
+    if (status == TAL_OK)
+        status = search_decoys(self);
+    if (status == TAL_OK && copy == TAL_BENCH_REVERSED)
+        status = count_tables(self);
+done:
+    tal_seqset_destroy(self->decoys);
+    self->decoys = NULL;
+    return status;
+}
+
+static tal_status print_head(const study *self)
+{
+    tal_status status = tal_buffer_printf(
+        self->table,
+        "False hits a query, and observed over expected, at E-values of at most E\n"
+        "  %-9s %-22s %-7s %-7s",
+        "queries", "search", "mask", "compos.");
+    for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++)
+        status = tal_buffer_printf(self->table, " %9s=%-6g", "E", cuts[i]);
+    if (status == TAL_OK)
+        status = tal_buffer_printf(self->table, " %8s\n", "seconds");
+    return status == TAL_OK
+               ? tal_buffer_append_text(self->csv,
+                                        "decoys,search,mask,composition,evalue,queries,hits,"
+                                        "hits_per_query,observed_over_expected,seconds\n")
+               : status;
+}
+
+tal_status tal_bench_calibration(const tal_run *run, tal_buffer *table, tal_buffer *csv)
+{
+    study self = {.run = run, .table = table, .csv = csv};
+    tal_status status = tal_team_setup(run, &self.team);
+    if (status == TAL_OK)
+        status = tal_bench_load(run, tal_run_argument(run, 1), "queries", &self.queries);
+    if (status == TAL_OK)
+        status = tal_bench_load(run, tal_run_argument(run, 2), "references", &self.references);
+    if (status == TAL_OK)
+        status = print_head(&self);
+    if (status == TAL_OK)
+        status = study_decoys(&self, TAL_BENCH_REVERSED);
+    if (status == TAL_OK)
+        status = study_decoys(&self, TAL_BENCH_SHUFFLED);
+    tal_seqset_destroy(self.references);
+    tal_seqset_destroy(self.queries);
+    tal_team_destroy(self.team);
+    return status;
+}
