@@ -34,14 +34,16 @@ static const tal_option options[] = {
      .default_text = "2000",
      .min = 1,
      .max = 1e7,
-     .help = "scaling: proteins to search, of mean length 300"},
+     .help = "scaling: proteins to search, of mean length 300; device: references of a batch"},
     {.name = "query-count",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
      .default_text = "200",
      .min = 1,
      .max = 1e5,
-     .help = "scaling: proteins to search for; in the weak study, for each thread"},
+     .help = "scaling: proteins to search for; in the weak study, for each thread; device: queries "
+             "of a "
+             "batch"},
     {.name = "long",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "WHERE",
@@ -65,7 +67,7 @@ static const tal_option options[] = {
      .kind = TAL_VALUE_TEXT,
      .value_name = "LIST",
      .default_text = "16,50,100,350,1000,5000,35000",
-     .help = "kernels: residues of the query, separated by commas"},
+     .help = "kernels, device: residues of the query, separated by commas"},
     {.name = "distribution",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "NAME",
@@ -79,7 +81,7 @@ static const tal_option options[] = {
      .default_text = "2000",
      .min = 1,
      .max = 1e7,
-     .help = "kernels: least microseconds of processor time of a measurement"},
+     .help = "kernels, device: least microseconds of a measurement (kernels: of processor time)"},
     {.name = "max-queries",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
@@ -127,6 +129,27 @@ double tal_bench_median(double *values, int count)
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
+tal_status tal_bench_lengths(const char *text, int32_t *out_lengths, int *out_count)
+{
+    int count = 0;
+    for (const char *at = text;; at++) {
+        char *end;
+        long value = strtol(at, &end, 10);
+        if (end == at || (*end != ',' && *end != '\0') || value < 1 || value > TAL_BENCH_LEN_MAX ||
+            count == TAL_BENCH_LENGTHS_MAX)
+            return tal_fail(TAL_ERR_USAGE,
+                            "'--lengths %.60s': give up to %d whole numbers from 1 to %d, "
+                            "separated by commas",
+                            text, TAL_BENCH_LENGTHS_MAX, TAL_BENCH_LEN_MAX);
+        out_lengths[count++] = (int32_t)value;
+        at = end;
+        if (*at == '\0')
+            break;
+    }
+    *out_count = count;
+    return TAL_OK;
+}
+
 static tal_status write_csv(const char *path, const tal_buffer *csv)
 {
     FILE *file = fopen(path, "w");
@@ -161,9 +184,11 @@ static tal_status run_study(const tal_run *run, tal_buffer *table)
         status = tal_bench_calibration(run, table, &csv);
     else if (strcmp(study, "sensitivity") == 0)
         status = tal_bench_sensitivity(run, table, &csv);
+    else if (strcmp(study, "device") == 0)
+        status = tal_bench_device(run, table, &csv);
     else
         status = tal_fail(TAL_ERR_USAGE,
-                          "unknown study '%.80s'; bench has scaling, contention, kernels, "
+                          "unknown study '%.80s'; bench has scaling, contention, kernels, device, "
                           "calibration and sensitivity",
                           study);
     if (status == TAL_OK && tal_run_text(run, "csv") != NULL)
@@ -210,6 +235,15 @@ const tal_command tal_command_bench = {
         "column is the ratio to the fastest of its kernels for the same alignments in the same "
         "round. Identity counts positions compared.\n"
         "\n"
+        "'bench device' measures the device of [parallel.gpu], whatever use_gpu says, for queries "
+        "and references of each length and for those of proteins: the rate with as many batches in "
+        "flight as it takes, the share of that time in which it says it worked (busy), work "
+        "groups that a multiprocessor holds at once and what share of its threads they are (where "
+        "OpenCL does not say, the bound by local memory and no share), the share of copies in the "
+        "time of a batch alone, and what it copies. Batches have --query-count queries and "
+        "--references references, fewer where these would have more than 2 x 10^11 cells (10^8 on "
+        "a device that is the processor itself); a measurement takes at least --sample-us.\n"
+        "\n"
         "'bench calibration QUERIES REFERENCES' searches the queries reversed, then shuffled: what "
         "they hit is false. It counts such hits a query at E-values of at most 10, 1, 0.1, 0.01 "
         "and "
@@ -231,6 +265,7 @@ const tal_command tal_command_bench = {
     .examples = "talaria bench scaling\n"
                 "talaria bench scaling --long query --max-threads 2 --config static.toml\n"
                 "talaria bench contention --csv contention.csv\n"
+                "talaria bench device --config gpu.toml --lengths 100,350 --references 200000\n"
                 "talaria bench kernels --kernel score-local --isa avx2 --lengths 100,1000\n"
                 "talaria bench calibration proteins.fa references.fa --max-queries 300\n"
                 "talaria bench sensitivity domains.fa classes.tsv --hits blastp.m8",

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTHS_MAX = 32, RIVALS_MAX = 8 };
+enum { RIVALS_MAX = 8 };
 
 static const tal_bench_kernel kernels[] = {
     {"score-local-8", TAL_BENCH_SCORE, TAL_LOCAL, TAL_WIDTH_8},
@@ -96,28 +96,6 @@ static tal_status select_kernels(study *self)
                             "wave-16, -32, and 'score', 'score-local', 'wave' mean all of a kind",
                             wanted);
     }
-    return TAL_OK;
-}
-
-/* "16,50,100" */
-static tal_status parse_lengths(const char *text, int32_t *out_lengths, int *out_count)
-{
-    int count = 0;
-    for (const char *at = text;; at++) {
-        char *end;
-        long value = strtol(at, &end, 10);
-        if (end == at || (*end != ',' && *end != '\0') || value < 1 || value > TAL_BENCH_LEN_MAX ||
-            count == LENGTHS_MAX)
-            return tal_fail(TAL_ERR_USAGE,
-                            "'--lengths %.60s': give up to %d whole numbers from 1 to %d, "
-                            "separated by commas",
-                            text, LENGTHS_MAX, TAL_BENCH_LEN_MAX);
-        out_lengths[count++] = (int32_t)value;
-        at = end;
-        if (*at == '\0')
-            break;
-    }
-    *out_count = count;
     return TAL_OK;
 }
 
@@ -309,7 +287,7 @@ tal_status tal_bench_kernels(const tal_run *run, tal_buffer *table, tal_buffer *
     study *self = tal_alloc_zero(sizeof(*self));
     if (self == NULL)
         return TAL_ERR_MEMORY;
-    int32_t lengths[LENGTHS_MAX];
+    int32_t lengths[TAL_BENCH_LENGTHS_MAX];
     int length_count = 0;
     self->run = run;
     self->table = table;
@@ -323,7 +301,7 @@ tal_status tal_bench_kernels(const tal_run *run, tal_buffer *table, tal_buffer *
     int spread_end = spread == TAL_BENCH_SPREAD_COUNT ? spread : spread + 1;
     tal_status status = select_kernels(self);
     if (status == TAL_OK)
-        status = parse_lengths(tal_run_text(run, "lengths"), lengths, &length_count);
+        status = tal_bench_lengths(tal_run_text(run, "lengths"), lengths, &length_count);
     if (status == TAL_OK)
         status = tal_matrix_load("BLOSUM62", TAL_PROTEIN, &self->matrix);
     if (status == TAL_OK)

@@ -119,6 +119,24 @@ tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int co
     tal_free(places);
     return status;
 }
+tal_status tal_gpu_open_for_bench(const tal_run *run, int gap_open, int gap_extend, int code_count,
+                                  tal_device **out_device)
+{
+    tal_device_params params = tal_gpu_params(run);
+    params.gap_open = gap_open;
+    params.gap_extend = gap_extend;
+    params.code_count = code_count;
+    tal_device *device;
+    tal_status status = tal_device_open(&params, &device);
+    if (status == TAL_OK)
+        *out_device = device;
+    else if (device != NULL)
+        status = tal_fail(status, "no device can be used: %s", tal_device_message(device));
+    if (status != TAL_OK)
+        tal_device_close(device);
+    return status;
+}
+
 static tal_status append_device(tal_buffer *text, const char *label, tal_device_params params)
 {
     tal_device *device;

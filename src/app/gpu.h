@@ -16,6 +16,10 @@ tal_device_params tal_gpu_params(const tal_run *run);
 tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int code_count,
                         tal_device **out_device);
 
+/* Open the device whatever use_gpu says; one rank alone. TAL_ERR_CONFIG: there is none. */
+tal_status tal_gpu_open_for_bench(const tal_run *run, int gap_open, int gap_extend, int code_count,
+                                  tal_device **out_device);
+
 /* Append what devices this machine has, and which one would be used. */
 tal_status tal_gpu_append_report(const tal_run *run, tal_buffer *text);
 

@@ -34,7 +34,8 @@ static void close_slots(tal_cuda *cuda)
     const tal_cuda_driver *driver = &cuda->driver;
     for (int i = 0; i < TAL_DEVICE_SLOTS_MAX; i++) {
         tal_cuda_slot *slot = &cuda->slots[i];
-        void *events[] = {slot->begin, slot->fork, slot->joined, slot->done};
+        void *events[] = {slot->begin,  slot->loaded,   slot->fork,
+                          slot->joined, slot->computed, slot->done};
         for (size_t k = 0; k < sizeof(events) / sizeof(events[0]); k++)
             if (events[k] != NULL)
                 (void)driver->event_destroy(events[k]); /* Nothing to do about a failure. */
@@ -114,6 +115,7 @@ static tal_status choose(tal_cuda *cuda)
         int attribute;
         int *value;
     } asked[] = {{TAL_CUDA_MULTIPROCESSORS, &info->unit_count},
+                 {TAL_CUDA_UNIT_THREADS, &info->unit_threads},
                  {TAL_CUDA_CAPABILITY_MAJOR, &cuda->capability},
                  {TAL_CUDA_CAPABILITY_MINOR, &minor}};
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]) && status == TAL_OK; i++)
@@ -226,7 +228,8 @@ static tal_status open_slots(tal_cuda *cuda)
         error = driver->stream_create(&slot->stream, TAL_CUDA_STREAM_NON_BLOCKING);
         if (error == TAL_CUDA_OK)
             error = driver->stream_create(&slot->side, TAL_CUDA_STREAM_NON_BLOCKING);
-        void **events[] = {&slot->begin, &slot->fork, &slot->joined, &slot->done};
+        void **events[] = {&slot->begin,  &slot->loaded,   &slot->fork,
+                           &slot->joined, &slot->computed, &slot->done};
         for (size_t k = 0; k < sizeof(events) / sizeof(events[0]) && error == TAL_CUDA_OK; k++)
             error = driver->event_create(events[k], 0);
     }

@@ -58,7 +58,8 @@ static tal_cuda_score_job make_job(const tal_cuda *cuda, const tal_cuda_slot *sl
 
 /* One launch of a packed kernel over the pairs and references of `job`. */
 static tal_status launch_packed(tal_cuda *cuda, tal_cuda_score_job *job, tal_cuda_choice choice,
-                                bool is_gapless, const tal_cuda_rows *rows, void *stream)
+                                bool is_gapless, const tal_cuda_rows *rows, void *stream,
+                                int *out_resident)
 {
     const tal_cuda_shape *shape =
         choice.is_long
@@ -74,6 +75,7 @@ static tal_status launch_packed(tal_cuda *cuda, tal_cuda_score_job *job, tal_cud
                        "ask for the occupancy");
     if (status != TAL_OK)
         return status;
+    *out_resident = resident;
     uint32_t block_groups = (uint32_t)(cuda->threads / shape->lanes);
     uint64_t blocks =
         (uint64_t)(resident > 0 ? resident : 1) * (uint64_t)cuda->device->info.unit_count;
@@ -121,7 +123,7 @@ static tal_status launch_runs(tal_cuda *cuda, tal_cuda_slot *slot, uint32_t begi
         job.cursors = at(slot->cursors + sizeof(uint32_t) * (pair + (is_side ? pair_count : 0)));
         status = launch_packed(cuda, &job, choice, batch->task == TAL_DEVICE_GAPLESS,
                                is_side ? &slot->side_rows : &slot->main_rows,
-                               is_side ? slot->side : slot->stream);
+                               is_side ? slot->side : slot->stream, &slot->resident_groups);
         pair += run;
     }
     return status;
@@ -221,6 +223,10 @@ static tal_status send_queries(tal_cuda *cuda, tal_cuda_slot *slot)
         error = driver->fill(slot->cursors, 0, even_count * sizeof(uint32_t), stream);
     if (error == TAL_CUDA_OK)
         error = driver->fill(slot->sums, 0, sizeof(tal_cuda_sums), stream);
+    slot->sent_bytes = (uint64_t)row * TAL_PROFILE_STRIDE +
+                       even_count * (sizeof(tal_cuda_query) + sizeof(int32_t));
+    if (error == TAL_CUDA_OK)
+        error = driver->event_record(slot->loaded, stream);
     return tal_cuda_check(cuda, error, "send queries");
 }
 
@@ -244,6 +250,8 @@ tal_status tal_cuda_submit(tal_device *device, const tal_device_batch *batch)
         status = launch_collect(cuda, slot, cuda->sums, 0, batch->query_count);
     if (status == TAL_OK)
         status = launch_collect(cuda, slot, cuda->hits, 0, batch->query_count);
+    if (status == TAL_OK)
+        status = tal_cuda_check(cuda, driver->event_record(slot->computed, slot->stream), "end");
     if (status == TAL_OK)
         status = tal_cuda_check(
             cuda,
@@ -337,10 +345,17 @@ static tal_status fetch_scores(tal_cuda *cuda, tal_cuda_slot *slot)
 
 /* Milliseconds the device spent on a finished batch: since its begin, or since the end of the batch
  * before it where they overlapped. */
-static tal_status take_time(tal_cuda *cuda, tal_cuda_slot *slot, float *out_ms)
+static tal_status take_time(tal_cuda *cuda, tal_cuda_slot *slot, float *out_ms, float *out_copy_ms)
 {
     float own_ms = 0;
+    float up_ms = 0;
+    float down_ms = 0;
     int error = cuda->driver.event_elapsed(&own_ms, slot->begin, slot->done);
+    if (error == TAL_CUDA_OK)
+        error = cuda->driver.event_elapsed(&up_ms, slot->begin, slot->loaded);
+    if (error == TAL_CUDA_OK)
+        error = cuda->driver.event_elapsed(&down_ms, slot->computed, slot->done);
+    *out_copy_ms = up_ms + down_ms;
     float since_ms = own_ms;
     if (error == TAL_CUDA_OK && cuda->has_last)
         error = cuda->driver.event_elapsed(&since_ms, cuda->last_done, slot->done);
@@ -361,12 +376,13 @@ tal_status tal_cuda_collect(tal_device *device, tal_device_result *out_result)
     tal_cuda_slot *slot = oldest(device);
     const tal_cuda_sums *sums = slot->host_sums;
     float elapsed_ms = 0;
+    float copy_ms = 0;
     tal_status status =
         tal_cuda_check(cuda, cuda->driver.context_set(cuda->context), "enter the context");
     if (status == TAL_OK)
         status = tal_cuda_check(cuda, cuda->driver.event_synchronize(slot->done), "run a batch");
     if (status == TAL_OK)
-        status = take_time(cuda, slot, &elapsed_ms);
+        status = take_time(cuda, slot, &elapsed_ms, &copy_ms);
     tal_buffer_reset(&cuda->result_hits);
     if (status == TAL_OK)
         status = sums->hit_count <= cuda->hit_capacity ? fetch_hits(cuda, slot, sums->hit_count)
@@ -386,6 +402,9 @@ tal_status tal_cuda_collect(tal_device *device, tal_device_result *out_result)
         .score_max = sums->maximum,
         .rescue_count = sums->rescue_count,
         .compute_ns = (uint64_t)((double)elapsed_ms * 1e6),
+        .copy_ns = (uint64_t)((double)(copy_ms < elapsed_ms ? copy_ms : elapsed_ms) * 1e6),
+        .copy_bytes = slot->sent_bytes + sizeof(*sums) + cuda->result_hits.bytes,
+        .resident_groups = slot->resident_groups,
     };
     return TAL_OK;
 }

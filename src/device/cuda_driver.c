@@ -18,6 +18,8 @@ _Static_assert(TAL_CUDA_INVALID_IMAGE == (int)CUDA_ERROR_INVALID_IMAGE, "image")
 _Static_assert(TAL_CUDA_NO_BINARY == (int)CUDA_ERROR_NO_BINARY_FOR_GPU, "binary");
 _Static_assert(TAL_CUDA_NOT_READY == (int)CUDA_ERROR_NOT_READY, "ready");
 _Static_assert(TAL_CUDA_MULTIPROCESSORS == (int)CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, "units");
+_Static_assert(TAL_CUDA_UNIT_THREADS == (int)CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR,
+               "threads");
 _Static_assert(TAL_CUDA_PCI_BUS == (int)CU_DEVICE_ATTRIBUTE_PCI_BUS_ID, "bus");
 _Static_assert(TAL_CUDA_PCI_DEVICE == (int)CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID, "bus");
 _Static_assert(TAL_CUDA_PCI_DOMAIN == (int)CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID, "bus");

@@ -26,8 +26,8 @@ typedef struct tal_cuda_rows {
 
 typedef struct tal_cuda_slot {
     void *stream;
-    void *side;                         /* long references */
-    void *begin, *fork, *joined, *done; /* events */
+    void *side;                                             /* long references */
+    void *begin, *loaded, *fork, *joined, *computed, *done; /* events */
     tal_cuda_address profiles, queries, thresholds, scores, rescue, cursors, hits, sums;
     tal_cuda_rows main_rows, side_rows, wide_rows;
     /* Page-locked host memory. */
@@ -36,6 +36,8 @@ typedef struct tal_cuda_slot {
     int32_t *host_thresholds;
     tal_cuda_sums *host_sums;
     tal_device_batch batch;
+    uint64_t sent_bytes;
+    int resident_groups; /* of the last packed launch in the main stream, else in the side one */
 } tal_cuda_slot;
 
 typedef struct tal_cuda {

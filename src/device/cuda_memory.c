@@ -114,8 +114,10 @@ void tal_cuda_release(tal_cuda *cuda)
         *slot = (tal_cuda_slot){.stream = slot->stream,
                                 .side = slot->side,
                                 .begin = slot->begin,
+                                .loaded = slot->loaded,
                                 .fork = slot->fork,
                                 .joined = slot->joined,
+                                .computed = slot->computed,
                                 .done = slot->done};
     }
     tal_cuda_address *memory[] = {&cuda->letters, &cuda->reference_begin, &cuda->reference_len};

@@ -86,6 +86,7 @@ typedef struct tal_device_info {
     uint64_t budget_bytes; /* what Talaria may take of it */
     int unit_count;        /* multiprocessors, compute units, threads */
     int group_size;        /* threads of a block, work items of a group as really used */
+    int unit_threads;      /* what a unit can hold at once; 0: not known */
     int slot_count;        /* batches in flight at most, >= 1 */
     bool is_cpu;           /* a device that is the processor itself: slower than the host kernels */
     char text[TAL_DEVICE_TEXT_BYTES]; /* all of this for people, one line */
@@ -148,6 +149,9 @@ typedef struct tal_device_result {
     int32_t score_max;
     uint64_t rescue_count; /* pairs that 16 bit could not hold, computed again with 32 */
     uint64_t compute_ns;   /* on the device, where it says so; else 0 */
+    uint64_t copy_ns;    /* of compute_ns: copies of queries and counts; 0 where it does not say */
+    uint64_t copy_bytes; /* to the device and back */
+    int resident_groups; /* work groups of the score kernel that a unit holds at once, at most */
 } tal_device_result;
 
 typedef struct tal_device tal_device;

@@ -50,15 +50,17 @@ typedef struct slot {
     uint32_t host_counters[COUNTERS]; /* what comes back */
     uint32_t host_histogram[TAL_DEVICE_BINS];
     uint64_t *host_sums;
-    tal_cl_event *begin, *end;
+    tal_cl_event *begin, *loaded, *computed, *end;
     tal_device_batch batch;
+    uint64_t sent_bytes;
 } slot;
 
 typedef struct opencl_state {
     tal_cl *cl;
     tal_cl_kernel *kernels[KERNEL_COUNT];
-    int lanes; /* work items of a group */
-    int group; /* lanes of one reference */
+    uint64_t local_bytes[KERNEL_COUNT]; /* of a work group */
+    int lanes;                          /* work items of a group */
+    int group;                          /* lanes of one reference */
     size_t group_count;
     tal_cl_memory *letters, *offsets, *borders;
     uint64_t border_columns; /* of one reference */
@@ -73,6 +75,15 @@ typedef struct opencl_state {
 static const char *const kernel_names[KERNEL_COUNT] = {"tal_score_local", "tal_score_gapless",
                                                        "tal_rescue", "tal_reduce", "tal_select"};
 
+static void destroy_events(tal_cl *cl, slot *own)
+{
+    tal_cl_event **const events[] = {&own->begin, &own->loaded, &own->computed, &own->end};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        tal_cl_event_destroy(cl, *events[i]);
+        *events[i] = NULL;
+    }
+}
+
 static void slot_release(tal_cl *cl, slot *own)
 {
     tal_cl_memory *const memory[] = {own->profiles,  own->rows,    own->lens, own->cuts,
@@ -80,8 +91,7 @@ static void slot_release(tal_cl *cl, slot *own)
                                      own->histogram, own->sums};
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         tal_cl_memory_destroy(cl, memory[i]);
-    tal_cl_event_destroy(cl, own->begin);
-    tal_cl_event_destroy(cl, own->end);
+    destroy_events(cl, own);
     tal_free(own->host_profiles);
     tal_free(own->host_rows);
     tal_free(own->host_lens);
@@ -140,7 +150,8 @@ static tal_status build(opencl_state *self, int lanes, int code_count, int *out_
     *out_lanes_max = self->lanes;
     for (int i = 0; i < KERNEL_COUNT && status == TAL_OK; i++) {
         size_t lanes_max = 0;
-        status = tal_cl_kernel_create(self->cl, kernel_names[i], &self->kernels[i], &lanes_max);
+        status = tal_cl_kernel_create(self->cl, kernel_names[i], &self->kernels[i], &lanes_max,
+                                      &self->local_bytes[i]);
         if (status == TAL_OK && lanes_max < (size_t)*out_lanes_max)
             *out_lanes_max = (int)lanes_max;
     }
@@ -326,6 +337,7 @@ static tal_status send_queries(opencl_state *self, slot *own)
         row += (uint64_t)query->len;
     }
     uint64_t count = batch->query_count;
+    own->sent_bytes = row * PROFILE_STRIDE + count * (sizeof(uint64_t) + 2 * sizeof(int32_t));
     tal_status status =
         tal_cl_write(self->cl, own->profiles, own->host_profiles, row * PROFILE_STRIDE);
     if (status == TAL_OK)
@@ -427,6 +439,8 @@ static tal_status run_counts(opencl_state *self, slot *own)
     };
     status = RUN(self, KERNEL_SELECT, select, self->group_count);
     if (status == TAL_OK)
+        status = tal_cl_mark(self->cl, &own->computed);
+    if (status == TAL_OK)
         status = tal_cl_read(self->cl, own->counters, own->host_counters,
                              sizeof(own->host_counters), false);
     if (status == TAL_OK)
@@ -443,9 +457,11 @@ static tal_status opencl_submit(tal_device *device, const tal_device_batch *batc
     opencl_state *self = device->state;
     slot *own = &self->slots[self->next];
     own->batch = *batch;
-    tal_status status = send_queries(self, own);
+    tal_status status = tal_cl_mark(self->cl, &own->begin);
     if (status == TAL_OK)
-        status = tal_cl_mark(self->cl, &own->begin);
+        status = send_queries(self, own);
+    if (status == TAL_OK)
+        status = tal_cl_mark(self->cl, &own->loaded);
     if (status == TAL_OK)
         status = run_scores(device, self, own);
     if (status == TAL_OK)
@@ -509,6 +525,24 @@ static tal_status fetch(tal_device *device, opencl_state *self, slot *own)
     return tal_cl_read(self->cl, own->hits, self->hits.data, bytes, true);
 }
 
+/* Nanoseconds from the end of one event to that of another. */
+static uint64_t between(const opencl_state *self, tal_cl_event *first, tal_cl_event *second)
+{
+    uint64_t begin = tal_cl_event_ns(self->cl, first);
+    uint64_t end = tal_cl_event_ns(self->cl, second);
+    return end > begin ? end - begin : 0;
+}
+
+/* Work groups of a unit, by those that are started and by local memory. */
+static int resident_groups(const tal_device *device, const opencl_state *self, tal_device_task task)
+{
+    int units = device->info.unit_count < 1 ? 1 : device->info.unit_count;
+    int started = (int)self->group_count / units;
+    uint64_t own = self->local_bytes[task == TAL_DEVICE_GAPLESS ? KERNEL_GAPLESS : KERNEL_LOCAL];
+    uint64_t held = own == 0 ? UINT64_MAX : tal_cl_facts_get(self->cl)->local_bytes / own;
+    return held < (uint64_t)started ? (int)held : started;
+}
+
 static tal_status opencl_collect(tal_device *device, tal_device_result *out_result)
 {
     opencl_state *self = device->state;
@@ -518,11 +552,10 @@ static tal_status opencl_collect(tal_device *device, tal_device_result *out_resu
         status = fetch(device, self, own);
     if (status != TAL_OK)
         return status;
-    uint64_t begin = tal_cl_event_ns(self->cl, own->begin);
-    uint64_t end = tal_cl_event_ns(self->cl, own->end);
-    tal_cl_event_destroy(self->cl, own->begin);
-    tal_cl_event_destroy(self->cl, own->end);
-    own->begin = own->end = NULL;
+    uint64_t compute_ns = between(self, own->begin, own->end);
+    uint64_t copy_ns =
+        between(self, own->begin, own->loaded) + between(self, own->computed, own->end);
+    destroy_events(self->cl, own);
     for (int bin = 0; bin < TAL_DEVICE_BINS; bin++)
         self->histogram[bin] = own->host_histogram[bin];
     tal_device_result result = {
@@ -533,7 +566,11 @@ static tal_status opencl_collect(tal_device *device, tal_device_result *out_resu
         .histogram = self->histogram,
         .score_max = (int32_t)own->host_counters[3],
         .rescue_count = own->host_counters[1],
-        .compute_ns = end > begin ? end - begin : 0,
+        .compute_ns = compute_ns,
+        .copy_ns = copy_ns,
+        .copy_bytes = own->sent_bytes + sizeof(own->host_counters) + sizeof(own->host_histogram) +
+                      self->group_count * sizeof(uint64_t) + self->hits.bytes,
+        .resident_groups = resident_groups(device, self, own->batch.task),
     };
     for (size_t i = 0; i < self->group_count; i++)
         result.score_sum += own->host_sums[i];

@@ -261,7 +261,7 @@ tal_status tal_cl_build(tal_cl *cl, const char *source, const char *options)
 }
 
 tal_status tal_cl_kernel_create(tal_cl *cl, const char *name, tal_cl_kernel **out_kernel,
-                                size_t *out_group_size_max)
+                                size_t *out_group_size_max, uint64_t *out_local_bytes)
 {
     cl_int error;
     cl_kernel kernel = cl->api.clCreateKernel(cl->program, name, &error);
@@ -270,6 +270,11 @@ tal_status tal_cl_kernel_create(tal_cl *cl, const char *name, tal_cl_kernel **ou
     *out_kernel = (tal_cl_kernel *)kernel;
     error = cl->api.clGetKernelWorkGroupInfo(kernel, cl->id, CL_KERNEL_WORK_GROUP_SIZE,
                                              sizeof(*out_group_size_max), out_group_size_max, NULL);
+    cl_ulong local = 0;
+    if (error == CL_SUCCESS)
+        error = cl->api.clGetKernelWorkGroupInfo(kernel, cl->id, CL_KERNEL_LOCAL_MEM_SIZE,
+                                                 sizeof(local), &local, NULL);
+    *out_local_bytes = local;
     return refuse(cl, "clGetKernelWorkGroupInfo", error);
 }
 

@@ -35,9 +35,10 @@ const tal_cl_facts *tal_cl_facts_get(const tal_cl *cl);
 /* Compile; the compiler's first words stand in the message when it fails. */
 tal_status tal_cl_build(tal_cl *cl, const char *source, const char *options);
 
-/* A kernel of what was built; `out_group_size_max` is what it can run with. */
+/* A kernel of what was built; `out_group_size_max` is what it can run with, `out_local_bytes` what
+ * a work group of it takes. */
 tal_status tal_cl_kernel_create(tal_cl *cl, const char *name, tal_cl_kernel **out_kernel,
-                                size_t *out_group_size_max);
+                                size_t *out_group_size_max, uint64_t *out_local_bytes);
 void tal_cl_kernel_destroy(tal_cl *cl, tal_cl_kernel *kernel);
 
 /* `bytes` may be 0: then a few bytes are taken, for kernels need something to point at. */

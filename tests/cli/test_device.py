@@ -222,6 +222,25 @@ class Device(cli.Case):
         self.assertRegex(report, r"gpu_backend +host")
         self.assertRegex(self.run_ok("info").out, r"in use +none: use_gpu is false")
 
+    def test_the_bench_measures_every_length_and_score(self):
+        csv = self.path("device.csv")
+        for backend in BACKENDS:
+            config = self.config(gpu_backend=backend, use_gpu=False)
+            self.run_ok("bench", "device", "--config", config, "--lengths", "5,17", "--references",
+                        9, "--query-count", 3, "--sample-us", 1, "--csv", csv)
+            with open(csv, encoding="utf-8") as file:
+                rows = [line.rstrip("\n").split(",") for line in file]
+            self.assertEqual([row[:4] for row in rows[1:]],
+                             [[score, length, "3", "9"] for length in ("5", "17", "proteins")
+                              for score in ("local", "gapless")])
+            for row in rows[1:]:
+                self.assertGreater(float(row[4]), 0)
+                self.assertGreaterEqual(int(row[6]), 1)
+                self.assertEqual(row[7], "12" if backend == "cuda" else "-")  # 256 of 2048 threads
+                self.assertEqual(row[8] == "-" or int(row[9]) == 0, backend == "host")
+        self.expect_error(78, ["no device can be used"], "bench", "device", "--config",
+                          self.config(gpu_backend="opencl", gpu_device=200))
+
     @unittest.skipUnless("opencl" in BACKENDS, "no OpenCL device")
     def test_work_groups_have_the_configured_size(self):
         references = self.file("r.fa", fasta(families(8, 1, AMINO, 20, 30)))

@@ -12,6 +12,7 @@
 #include "kernels/cuda/score.cuh"
 #include "kernels/cuda/wide.cuh"
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -129,6 +130,9 @@ EXPORT int cuDeviceGetAttribute(int *out_value, int attribute, int idx)
         return SUCCESS;
     case 16:
         *out_value = (int)setting("EMULATED_CUDA_UNITS", 2);
+        return SUCCESS;
+    case 39:
+        *out_value = 2048;
         return SUCCESS;
     case 75:
         *out_value = (int)setting("EMULATED_CUDA_CAPABILITY", 9);
@@ -277,16 +281,19 @@ EXPORT int cuStreamWaitEvent(void *, void *, unsigned)
 
 EXPORT int cuEventCreate(void **out_event, unsigned)
 {
-    return handle(out_event);
+    *out_event = new std::chrono::steady_clock::time_point;
+    return answer();
 }
 
 EXPORT int cuEventDestroy_v2(void *event)
 {
-    return drop(event);
+    delete (std::chrono::steady_clock::time_point *)event;
+    return answer();
 }
 
-EXPORT int cuEventRecord(void *, void *)
+EXPORT int cuEventRecord(void *event, void *)
 {
+    *(std::chrono::steady_clock::time_point *)event = std::chrono::steady_clock::now();
     return answer();
 }
 
@@ -300,9 +307,11 @@ EXPORT int cuEventSynchronize(void *)
     return answer();
 }
 
-EXPORT int cuEventElapsedTime(float *out_ms, void *, void *)
+EXPORT int cuEventElapsedTime(float *out_ms, void *begin, void *end)
 {
-    *out_ms = 1;
+    auto elapsed = *(std::chrono::steady_clock::time_point *)end -
+                   *(std::chrono::steady_clock::time_point *)begin;
+    *out_ms = std::chrono::duration<float, std::milli>(elapsed).count();
     return answer();
 }
 
