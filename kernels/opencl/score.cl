@@ -6,7 +6,8 @@
  * A work group takes units from a counter until none is left. A unit is a pair of queries (2p and
  * 2p + 1, one in each half of a short2) and UNIT_BLOCKS blocks of LANES / GROUP references. The
  * GROUP lanes of a reference hold GROUP * ROWS rows of the matrix in registers; lane l computes
- * column s - l in step s and hands H and F of its last row to lane l + 1 through local memory (two
+ * column s - l in step s and hands H and F of its last row to lane l + 1: from register to register
+ * where the device has sub-groups that GROUP divides (-D SUBGROUPS), else through local memory (two
  * buffers, one barrier a step). Longer queries are done in tiles of rows: the last lane writes its H
  * and F of every column to the border in global memory, from where lane 0 of the next tile reads
  * them. The two queries' scores stand in local memory such that the lanes of a group read 16
@@ -14,6 +15,17 @@
  *
  * Scores above what 16 bit hold are entered into a list; rescue.cl computes those pairs again.
  */
+#ifdef SUBGROUPS
+#pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle_relative : enable
+#define LOCAL_LANE (get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id())
+#define LANE_BEFORE(own)                                    \
+    as_short4((int2)(sub_group_shuffle_up(as_int2(own).x, 1u), \
+                     sub_group_shuffle_up(as_int2(own).y, 1u)))
+#else
+#define LOCAL_LANE get_local_id(0)
+#endif
+
 #define TILE        (GROUP * ROWS)
 #define GROUP_COUNT (LANES / GROUP)
 #define UNIT_BLOCKS 8
@@ -72,12 +84,20 @@ static inline tal_pair score_tile(const lane_place *place, int is_first, int is_
         e[r] = (short2)(0);
     }
     tal_pair diagonal = floor_pair; /* H above the lane's first row, one column back */
+    short4 below = (short4)(0);     /* H and F of its last row */
     for (int step = 0; step < place->step_count; step++) {
         int column = step - place->lane;
+#ifdef SUBGROUPS
+        short4 before = LANE_BEFORE(below); /* of all lanes, so outside of the condition */
+#endif
         if (column >= 0 && column < place->column_end) {
             short4 above = (short4)(floor_pair, (short2)(0));
             if (place->lane > 0)
+#ifdef SUBGROUPS
+                above = before;
+#else
                 above = exchange[(step + 1) & 1][place->idx - 1];
+#endif
             else if (!is_first)
                 above = place->border[column];
             tal_pair up_left = diagonal;
@@ -102,13 +122,17 @@ static inline tal_pair score_tile(const lane_place *place, int is_first, int is_
                     up_left = left;
                 }
             }
-            short4 below = (short4)(h[ROWS - 1], f);
+            below = (short4)(h[ROWS - 1], f);
+#ifndef SUBGROUPS
             exchange[step & 1][place->idx] = below;
+#endif
             if (!is_last && place->lane == GROUP - 1)
                 place->border[column] = below;
         }
+#ifndef SUBGROUPS
         if (GROUP > 1)
             barrier(CLK_LOCAL_MEM_FENCE);
+#endif
     }
     return best;
 }
@@ -169,7 +193,7 @@ static inline void score_units(int is_gapless, __global const uchar *letters,
     uint chunk_count = (block_count + UNIT_BLOCKS - 1) / UNIT_BLOCKS;
     uint unit_count = (query_count + 1) / 2 * chunk_count;
     lane_place place;
-    place.idx = get_local_id(0);
+    place.idx = LOCAL_LANE;
     place.lane = place.idx % GROUP;
     int group = place.idx / GROUP;
     place.border = borders + (get_group_id(0) * GROUP_COUNT + group) * border_stride;

@@ -1,6 +1,7 @@
 /* talaria bench: studies of the program's own speed. */
 #include "app/bench.h"
 
+#include "app/bench_kernels.h"
 #include "par/team.h"
 
 #include <errno.h>

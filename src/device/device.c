@@ -76,10 +76,13 @@ static tal_status open_backend(tal_device *device, const tal_device_backend *bac
     info->kind = backend->kind;
     TAL_ASSERT(info->slot_count >= 1);
     TAL_ASSERT(info->slot_count <= TAL_DEVICE_SLOTS_MAX);
+    char shuffles[48] = "";
+    if (info->sub_group_size > 0)
+        (void)snprintf(shuffles, sizeof(shuffles), " in sub-groups of %d", info->sub_group_size);
     (void)snprintf(info->text, sizeof(info->text),
-                   "%s: %s (%s), %d units, groups of %d, %.3g of %.3g GiB",
+                   "%s: %s (%s), %d units, groups of %d%s, %.3g of %.3g GiB",
                    tal_device_kind_name(info->kind), info->name, info->platform, info->unit_count,
-                   info->group_size, (double)info->budget_bytes / (1 << 30),
+                   info->group_size, shuffles, (double)info->budget_bytes / (1 << 30),
                    (double)info->memory_bytes / (1 << 30)); /* May truncate. */
     device->message[0] = '\0';
     return TAL_OK;

@@ -74,6 +74,10 @@ typedef struct tal_device_params {
 
     bool is_probe; /* only to describe and close: nothing is compiled, nothing can be computed */
 
+    /* Tests: text before the OpenCL kernels that gives a device sub-groups of this size. */
+    const char *opencl_prelude;
+    int opencl_sub_group_size;
+
     /* Tests: the device is lost at the submission of this number, counted from 1; 0: never. */
     uint64_t fail_at;
 } tal_device_params;
@@ -86,6 +90,7 @@ typedef struct tal_device_info {
     uint64_t budget_bytes; /* what Talaria may take of it */
     int unit_count;        /* multiprocessors, compute units, threads */
     int group_size;        /* threads of a block, work items of a group as really used */
+    int sub_group_size;    /* lanes that exchange values by shuffles; 0: by local memory */
     int unit_threads;      /* what a unit can hold at once; 0: not known */
     int slot_count;        /* batches in flight at most, >= 1 */
     bool is_cpu;           /* a device that is the processor itself: slower than the host kernels */

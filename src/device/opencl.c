@@ -131,8 +131,20 @@ static void opencl_close(tal_device *device)
     tal_free(self);
 }
 
+/* The kernels' text, after what tests put before it; to be freed. NULL: out of memory. */
+static char *make_source(const char *prelude)
+{
+    prelude = prelude == NULL ? "" : prelude;
+    size_t bytes = strlen(prelude) + strlen(tal_opencl_source) + 1;
+    char *source = tal_alloc(bytes);
+    if (source != NULL)
+        (void)snprintf(source, bytes, "%s%s", prelude, tal_opencl_source); /* Fits. */
+    return source;
+}
+
 /* Compile for work groups of `lanes`; *out_lanes_max is what the kernels can run with. */
-static tal_status build(opencl_state *self, int lanes, int code_count, int *out_lanes_max)
+static tal_status build(const tal_device *device, opencl_state *self, int lanes,
+                        bool has_sub_groups, int *out_lanes_max)
 {
     for (int i = 0; i < KERNEL_COUNT; i++) {
         tal_cl_kernel_destroy(self->cl, self->kernels[i]);
@@ -142,11 +154,18 @@ static tal_status build(opencl_state *self, int lanes, int code_count, int *out_
     while (self->group > lanes)
         self->group /= 2;
     self->lanes = lanes / self->group * self->group;
-    char options[160];
+    bool is_of_device = has_sub_groups && device->params.opencl_prelude == NULL;
+    const char *language = !is_of_device                               ? "CL1.2"
+                           : tal_cl_facts_get(self->cl)->version >= 30 ? "CL3.0"
+                                                                       : "CL2.0";
+    char options[200];
     (void)snprintf(options, sizeof(options),
-                   "-cl-std=CL1.2 -D GROUP=%d -D ROWS=%d -D LANES=%d -D CODES=%d", self->group,
-                   LANE_ROWS, self->lanes, code_count);
-    tal_status status = tal_cl_build(self->cl, tal_opencl_source, options);
+                   "-cl-std=%s -D GROUP=%d -D ROWS=%d -D LANES=%d -D CODES=%d%s", language,
+                   self->group, LANE_ROWS, self->lanes, device->params.code_count,
+                   has_sub_groups ? " -D SUBGROUPS" : "");
+    char *source = make_source(device->params.opencl_prelude);
+    tal_status status = source == NULL ? TAL_ERR_MEMORY : tal_cl_build(self->cl, source, options);
+    tal_free(source);
     *out_lanes_max = self->lanes;
     for (int i = 0; i < KERNEL_COUNT && status == TAL_OK; i++) {
         size_t lanes_max = 0;
@@ -158,6 +177,29 @@ static tal_status build(opencl_state *self, int lanes, int code_count, int *out_
     return status;
 }
 
+/* The size of the score kernels' sub-groups if they divide the work group and are divided by the
+ * lanes of a reference; else 0. */
+static int usable_sub_group(const tal_device *device, opencl_state *self)
+{
+    size_t size = (size_t)device->params.opencl_sub_group_size;
+    if (device->params.opencl_prelude == NULL)
+        size = tal_cl_sub_group_size(self->cl, self->kernels[KERNEL_LOCAL], (size_t)self->lanes);
+    bool is_usable = size > 0 && size % (size_t)self->group == 0 && (size_t)self->lanes % size == 0;
+    return is_usable ? (int)size : 0;
+}
+
+/* Kernels that use sub-groups, where the device has fitting ones. */
+static bool build_with_sub_groups(tal_device *device, opencl_state *self, int lanes)
+{
+    if (!tal_cl_facts_get(self->cl)->has_sub_groups && device->params.opencl_prelude == NULL)
+        return false;
+    int lanes_max;
+    if (build(device, self, lanes, true, &lanes_max) != TAL_OK || lanes_max < self->lanes)
+        return false;
+    device->info.sub_group_size = usable_sub_group(device, self);
+    return device->info.sub_group_size > 0;
+}
+
 /* The configured size of work groups, less where device or kernels allow no more. */
 static tal_status build_kernels(tal_device *device, opencl_state *self)
 {
@@ -166,9 +208,11 @@ static tal_status build_kernels(tal_device *device, opencl_state *self)
     lanes = lanes == 0 ? GROUP_SIZE_DEFAULT : lanes;
     if ((size_t)lanes > facts->group_size_max)
         lanes = (int)facts->group_size_max;
+    if (build_with_sub_groups(device, self, lanes))
+        return TAL_OK;
     for (;;) {
         int lanes_max;
-        tal_status status = build(self, lanes, device->params.code_count, &lanes_max);
+        tal_status status = build(device, self, lanes, false, &lanes_max);
         if (status != TAL_OK || lanes_max >= self->lanes)
             return status;
         if (lanes_max < 1)

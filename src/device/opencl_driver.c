@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-#define CL_TARGET_OPENCL_VERSION 120
+#define CL_TARGET_OPENCL_VERSION 210
 #include <CL/cl_icd.h>
 #include <dlfcn.h>
 #include <stdio.h>
@@ -59,6 +59,8 @@ typedef struct library {
 struct tal_cl {
     tal_device *device; /* for messages */
     library api;
+    /* Of version 2.1; NULL in older libraries. */
+    cl_api_clGetKernelSubGroupInfo sub_group_info;
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
@@ -93,6 +95,8 @@ static tal_status load_library(tal_cl *cl)
     }
     FUNCTIONS(FIND)
 #undef FIND
+    void *symbol = dlsym(handle, "clGetKernelSubGroupInfo");
+    memcpy(&cl->sub_group_info, &symbol, sizeof(symbol));
     if (!is_complete)
         return tal_device_fail(cl->device, TAL_ERR_CONFIG,
                                "opencl: libOpenCL.so.1 is older than version 1.2");
@@ -164,6 +168,25 @@ static void ask(const tal_cl *cl, cl_device_info what, size_t bytes, void *out_v
     (void)cl->api.clGetDeviceInfo(cl->id, what, bytes, out_value, NULL);
 }
 
+/* Whether the device has this extension; the list is words between spaces. */
+static bool has_extension(const tal_cl *cl, const char *name)
+{
+    size_t bytes = 0;
+    if (cl->api.clGetDeviceInfo(cl->id, CL_DEVICE_EXTENSIONS, 0, NULL, &bytes) != CL_SUCCESS)
+        return false;
+    char *list = tal_alloc_zero(bytes + 2);
+    if (list == NULL)
+        return false; /* There is a way without any extension. */
+    ask(cl, CL_DEVICE_EXTENSIONS, bytes, list);
+    list[strlen(list)] = ' '; /* One byte was added for it. */
+    size_t len = strlen(name);
+    bool is_found = false;
+    for (const char *at = list; (at = strstr(at, name)) != NULL && !is_found; at += len)
+        is_found = (at == list || at[-1] == ' ') && at[len] == ' ';
+    tal_free(list);
+    return is_found;
+}
+
 static void read_facts(tal_cl *cl, cl_platform_id platform)
 {
     tal_device_info *info = &cl->device->info;
@@ -192,6 +215,15 @@ static void read_facts(tal_cl *cl, cl_platform_id platform)
     cl->facts.unit_count = (int)units;
     cl->facts.is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
     cl->facts.has_compiler = has_compiler != CL_FALSE;
+    int major = 1;
+    int minor = 2;
+    char language[128] = "";
+    ask(cl, CL_DEVICE_OPENCL_C_VERSION, sizeof(language) - 1, language);
+    if (sscanf(language, "OpenCL C %d.%d", &major, &minor) == 2)
+        cl->facts.version = 10 * major + minor;
+    cl->facts.has_sub_groups = cl->facts.version >= 20 && cl->sub_group_info != NULL &&
+                               has_extension(cl, "cl_khr_subgroups") &&
+                               has_extension(cl, "cl_khr_subgroup_shuffle_relative");
 }
 
 tal_status tal_cl_open(tal_device *device, tal_cl **out_cl)
@@ -276,6 +308,17 @@ tal_status tal_cl_kernel_create(tal_cl *cl, const char *name, tal_cl_kernel **ou
                                                  sizeof(local), &local, NULL);
     *out_local_bytes = local;
     return refuse(cl, "clGetKernelWorkGroupInfo", error);
+}
+
+size_t tal_cl_sub_group_size(tal_cl *cl, tal_cl_kernel *kernel, size_t group_size)
+{
+    size_t size = 0;
+    if (cl->sub_group_info == NULL ||
+        cl->sub_group_info((cl_kernel)kernel, cl->id, CL_KERNEL_MAX_SUB_GROUP_SIZE_FOR_NDRANGE,
+                           sizeof(group_size), &group_size, sizeof(size), &size,
+                           NULL) != CL_SUCCESS)
+        return 0;
+    return size;
 }
 
 void tal_cl_kernel_destroy(tal_cl *cl, tal_cl_kernel *kernel)

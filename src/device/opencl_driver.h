@@ -23,6 +23,8 @@ typedef struct tal_cl_facts {
     int unit_count;
     bool is_cpu;
     bool has_compiler;
+    bool has_sub_groups; /* with shuffles */
+    int version;         /* of the kernels' language: 10 * major + minor */
 } tal_cl_facts;
 
 /* Load the library, choose platform and device as device->params say, make a queue. Fills name and
@@ -39,6 +41,8 @@ tal_status tal_cl_build(tal_cl *cl, const char *source, const char *options);
  * a work group of it takes. */
 tal_status tal_cl_kernel_create(tal_cl *cl, const char *name, tal_cl_kernel **out_kernel,
                                 size_t *out_group_size_max, uint64_t *out_local_bytes);
+/* Work items of a sub-group of this kernel in work groups of group_size; 0: not known. */
+size_t tal_cl_sub_group_size(tal_cl *cl, tal_cl_kernel *kernel, size_t group_size);
 void tal_cl_kernel_destroy(tal_cl *cl, tal_cl_kernel *kernel);
 
 /* `bytes` may be 0: then a few bytes are taken, for kernels need something to point at. */

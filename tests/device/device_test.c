@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "seq/alphabet.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -343,7 +344,10 @@ static bool parse(int argc, char **argv, settings *how)
 int main(int argc, char **argv)
 {
     settings how = {
-        .params = {.isa = tal_cpu_isa_best(), .gap_open = 11, .gap_extend = 1, .code_count = CODES},
+        .params = {.isa = tal_cpu_isa_best(),
+                   .gap_open = 11,
+                   .gap_extend = 1,
+                   .code_count = TAL_PROTEIN_LETTER_COUNT},
         .is_all = true,
         .has_check = true,
         .has_bench = true,
