@@ -4,6 +4,7 @@
 #include "kernels/gapless.h"
 #include "kernels/identity.h"
 #include "kernels/pace_register.h"
+#include "kernels/rival_register.h"
 #include "kernels/score.h"
 #include "kernels/score_scratch.h"
 #include "kernels/wave_register.h"
@@ -19,6 +20,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_kernels_register_identity_scalar(table);
     tal_wave_register_scalar(table);
     tal_pace_register_scalar(table);
+    tal_rival_register_scalar(table);
 #if defined(__x86_64__)
     if (isa < TAL_ISA_SSE41)
         return;
@@ -27,6 +29,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_kernels_register_identity_sse41(table);
     tal_wave_register_sse41(table);
     tal_pace_register_sse41(table);
+    tal_rival_register_sse41(table);
     if (isa < TAL_ISA_AVX2)
         return;
     tal_kernels_register_avx2(table);
@@ -34,6 +37,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_kernels_register_identity_avx2(table);
     tal_wave_register_avx2(table);
     tal_pace_register_avx2(table);
+    tal_rival_register_avx2(table);
     if (isa < TAL_ISA_AVX512VBMI)
         return;
     tal_kernels_register_avx512vbmi(table);
@@ -41,6 +45,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_kernels_register_identity_avx512vbmi(table);
     tal_wave_register_avx512vbmi(table);
     tal_pace_register_avx512vbmi(table);
+    tal_rival_register_avx512vbmi(table);
 #endif
 }
 

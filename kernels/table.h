@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "kernels/contract.h"
+#include "kernels/rival.h"
 #include "kernels/pace.h"
 #include "kernels/wave.h"
 
@@ -13,6 +14,7 @@ typedef struct tal_kernel_table {
     tal_score_function score[TAL_MODE_COUNT][TAL_WIDTH_COUNT];
     tal_gapless_function gapless;
     tal_identity_function identity;
+    tal_rival_function rival;
     tal_wave wave[TAL_WIDTH_COUNT]; /* one pair at a time: 16 and 32 bit */
     tal_pace pace;
 } tal_kernel_table;
