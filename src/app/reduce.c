@@ -260,9 +260,10 @@ static void report(const reduce_run *self)
             100.0 * (double)summary->representative_residues /
                 (double)(info->residue_count == 0 ? 1 : info->residue_count));
     tal_log(TAL_LOG_INFO,
-            "%" PRIu64 " rounds, %" PRIu64 " steps, %" PRIu64 " pairs, %" PRIu64
-            " alignments; the last round found a representative for %" PRIu64 " of %" PRIu64,
-            summary->round_count, summary->step_count, summary->pair_count,
+            "%" PRIu64 " rounds, %" PRIu64 " steps, %" PRIu64 " pairs: %" PRIu64
+            " alignments proven, %" PRIu64
+            " filled; the last round found a representative for %" PRIu64 " of %" PRIu64,
+            summary->round_count, summary->step_count, summary->pair_count, summary->proof_count,
             summary->alignment_count, summary->last_round_members, summary->last_round_pool);
     tal_log(TAL_LOG_INFO, "%.2f s", (double)(tal_clock_ns() - self->start_ns) * 1e-9);
 }

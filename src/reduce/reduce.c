@@ -275,24 +275,24 @@ static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_f
 
 static tal_status run_rounds(tal_reduction *self)
 {
-    const tal_rounds *rounds =
+    const tal_rounds rounds =
         tal_rounds_for(self->params->matrix->alphabet, self->params->identity);
     tal_status status = TAL_OK;
     uint64_t pool, orphans = 0;
     open_pool(self, false, &pool);
     if (self->params->order == TAL_REDUCE_COVER)
-        status = tal_candidates_count_degrees(self, &rounds->seeds[0]);
-    for (size_t i = 0; status == TAL_OK && i < rounds->count; i++)
-        status = run_round(self, &rounds->seeds[i], false, &orphans);
+        status = tal_candidates_count_degrees(self, &rounds.degrees);
+    for (size_t i = 0; status == TAL_OK && i < rounds.count; i++)
+        status = run_round(self, &rounds.seeds[i], false, &orphans);
     if (status == TAL_OK && orphans > 0)
-        status = run_round(self, &rounds->seeds[rounds->count - 1], true, &orphans);
+        status = run_round(self, &rounds.seeds[rounds.count - 1], true, &orphans);
     return status;
 }
 
 /* Sum over workers and ranks. Collective. */
 static void sum_up(tal_reduction *self)
 {
-    uint64_t sums[4] = {0};
+    uint64_t sums[5] = {0};
     for (tal_lid local = 0; local < self->count; local++) {
         if (state_at(self, local) != TAL_VERTEX_REPRESENTATIVE)
             continue;
@@ -303,14 +303,16 @@ static void sum_up(tal_reduction *self)
         tal_verifier_counts counts = tal_verifier_get_counts(self->verifiers[worker]);
         sums[2] += counts.pairs;
         sums[3] += counts.aligned;
+        sums[4] += counts.proven;
     }
-    tal_comm_sum_u64(self->comm, sums, 4);
+    tal_comm_sum_u64(self->comm, sums, 5);
     self->summary.distinct_count = self->distinct.count;
     self->summary.distinct_residues = self->distinct.residue_count;
     self->summary.representative_count = sums[0];
     self->summary.representative_residues = sums[1];
     self->summary.pair_count = sums[2];
     self->summary.alignment_count = sums[3];
+    self->summary.proof_count = sums[4];
 }
 
 /* What answer_fate needs: the gids of the members' representatives. */
@@ -487,6 +489,7 @@ static tal_criteria make_criteria(const tal_reduce_params *params)
                    .score_min = params->matrix->score_min},
     };
     tal_kernel_table_init(&criteria.ladder.table, params->isa);
+    tal_prover_init(&criteria.prover, &criteria.ladder.table, params->matrix, params->gaps);
     return criteria;
 }
 

@@ -42,7 +42,8 @@ typedef struct tal_reduce_summary {
     uint64_t representative_count, representative_residues;
     uint64_t round_count, step_count;
     uint64_t pair_count;                          /* verified, or refused early */
-    uint64_t alignment_count;                     /* in full */
+    uint64_t proof_count;                         /* aligned by proof: without gaps */
+    uint64_t alignment_count;                     /* by filling the matrix */
     uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
 } tal_reduce_summary;
 

@@ -31,17 +31,17 @@ static const tal_seed nucleotide_high[] = {
     {.shape = "110110011101110011011", .kmer_limit = 60, .shared_min = 1, .centre_limit = 8},
 };
 
-#define ROUNDS(seeds)                           \
-    {                                           \
-        seeds, sizeof(seeds) / sizeof(*(seeds)) \
-    }
+static const tal_seed protein_degrees = {
+    .shape = "1111111111", .kmer_limit = 60, .is_reduced = true};
+static const tal_seed nucleotide_degrees = {.shape = "1111111111111111111", .kmer_limit = 60};
 
-const tal_rounds *tal_rounds_for(tal_alphabet alphabet, int32_t identity)
+tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity)
 {
-    static const tal_rounds rounds_high = ROUNDS(protein_high);
-    static const tal_rounds rounds_low = ROUNDS(protein_low);
-    static const tal_rounds rounds_nucleotide = ROUNDS(nucleotide_high);
     if (alphabet == TAL_NUCLEOTIDE)
-        return &rounds_nucleotide;
-    return identity >= 7500 ? &rounds_high : &rounds_low;
+        return (tal_rounds){nucleotide_degrees, nucleotide_high,
+                            sizeof(nucleotide_high) / sizeof(*nucleotide_high)};
+    if (identity >= 7500)
+        return (tal_rounds){protein_degrees, protein_high,
+                            sizeof(protein_high) / sizeof(*protein_high)};
+    return (tal_rounds){protein_degrees, protein_low, sizeof(protein_low) / sizeof(*protein_low)};
 }

@@ -5,11 +5,12 @@
 #include "reduce/kmers.h"
 
 typedef struct tal_rounds {
+    tal_seed degrees; /* what degrees are counted by: more k-mers than a round needs */
     const tal_seed *seeds;
     size_t count;
 } tal_rounds;
 
 /* For an identity in hundredths of a percent. */
-const tal_rounds *tal_rounds_for(tal_alphabet alphabet, int32_t identity);
+tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity);
 
 #endif

@@ -17,6 +17,7 @@ enum {
 struct tal_verifier {
     const tal_criteria *criteria;
     tal_ladder_scratch scratch;
+    tal_prover_memory prover;
     tal_tracer *tracer;
     const uint8_t *member; /* as stored */
     int32_t len;
@@ -89,6 +90,7 @@ void tal_verifier_destroy(tal_verifier *verifier)
         tal_free(verifier->profiles[strand]);
     tal_free(verifier->reverse);
     tal_tracer_destroy(verifier->tracer);
+    tal_prover_memory_deinit(&verifier->prover);
     tal_ladder_scratch_deinit(&verifier->scratch);
     tal_free(verifier);
 }
@@ -173,11 +175,13 @@ static bool is_score_hopeless(const tal_criteria *criteria, int64_t score, int64
     return score * 100 * TAL_REDUCE_SHARE_ONE < SCORE_PER_COLUMN * columns * criteria->identity;
 }
 
-static tal_status trace(tal_verifier *verifier, const tal_verify_job *job, const uint8_t *codes,
-                        int32_t score, tal_alignment *out_alignment)
+/* Fill the matrix: *out_is_refused when the score leaves no hope. */
+static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *job,
+                                const uint8_t *codes, bool *out_is_refused,
+                                tal_alignment *out_alignment)
 {
     const tal_criteria *criteria = verifier->criteria;
-    const tal_trace_job trace_job = {
+    tal_trace_job trace_job = {
         .profile = verifier->profiles[job->is_reverse],
         .query = codes,
         .query_len = verifier->len,
@@ -185,9 +189,46 @@ static tal_status trace(tal_verifier *verifier, const tal_verify_job *job, const
         .ref_len = job->len,
         .mode = TAL_LOCAL,
         .gaps = criteria->ladder.gaps,
-        .score = score,
     };
+    tal_status status =
+        tal_ladder_score_pair(&criteria->ladder, &verifier->scratch, trace_job.profile,
+                              verifier->len, job->codes, job->len, &trace_job.score);
+    if (status != TAL_OK)
+        return status;
+    *out_is_refused = is_score_hopeless(criteria, trace_job.score,
+                                        columns_min(criteria, verifier->len, job->len));
+    if (*out_is_refused)
+        return TAL_OK;
+    verifier->counts.aligned++;
     return tal_trace(verifier->tracer, &trace_job, out_alignment);
+}
+
+/* The canonical alignment, by proof where that is possible. */
+static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool *out_is_refused,
+                        tal_alignment *out_alignment)
+{
+    const uint8_t *codes = NULL;
+    bool is_proven = false;
+    *out_is_refused = false;
+    tal_status status = read_member(verifier, job->is_reverse, &codes);
+    if (status == TAL_OK)
+        status = build_profile(verifier, job->is_reverse, codes);
+    if (status != TAL_OK)
+        return status;
+    const tal_prove_job prove_job = {
+        .profile = verifier->profiles[job->is_reverse],
+        .query = codes,
+        .ref = job->codes,
+        .query_len = verifier->len,
+        .ref_len = job->len,
+        .diagonal = job->diagonal,
+    };
+    status = tal_prove(&verifier->criteria->prover, &verifier->prover, &prove_job, &is_proven,
+                       out_alignment);
+    verifier->counts.proven += is_proven;
+    if (status != TAL_OK || is_proven)
+        return status;
+    return align_in_full(verifier, job, codes, out_is_refused, out_alignment);
 }
 
 tal_status tal_verify(tal_verifier *verifier, const tal_verify_job *job, bool *out_passes,
@@ -200,25 +241,11 @@ tal_status tal_verify(tal_verifier *verifier, const tal_verify_job *job, bool *o
     if (shorter == 0 || shorter > TAL_TRACE_SHORTER_MAX ||
         !tal_ladder_fits(&criteria->ladder, verifier->len, job->len))
         return TAL_OK;
-    const uint8_t *codes = NULL;
-    int32_t score = 0;
-    tal_status status = read_member(verifier, job->is_reverse, &codes);
-    if (status == TAL_OK)
-        status = build_profile(verifier, job->is_reverse, codes);
-    if (status == TAL_OK)
-        status = tal_ladder_score_pair(&criteria->ladder, &verifier->scratch,
-                                       verifier->profiles[job->is_reverse], verifier->len,
-                                       job->codes, job->len, &score);
-    if (status != TAL_OK)
-        return status;
-    if (is_score_hopeless(criteria, score, columns_min(criteria, verifier->len, job->len))) {
-        verifier->counts.refused_by_score++;
-        return TAL_OK;
-    }
     tal_alignment alignment;
-    verifier->counts.aligned++;
-    status = trace(verifier, job, codes, score, &alignment);
-    if (status != TAL_OK)
+    bool is_refused = false;
+    tal_status status = align(verifier, job, &is_refused, &alignment);
+    verifier->counts.refused += is_refused;
+    if (status != TAL_OK || is_refused)
         return status;
     const tal_certificate certificate = {
         .score = alignment.score,

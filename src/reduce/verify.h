@@ -12,6 +12,7 @@
 #define TAL_REDUCE_VERIFY_H
 
 #include "align/ladder.h"
+#include "align/prove.h"
 #include "align/trace.h"
 #include "base/buffer.h"
 #include "reduce/assignment.h"
@@ -36,6 +37,7 @@ typedef struct tal_criteria {
     uint64_t residue_count, sequence_count; /* of the whole input, for E-values */
     const tal_matrix *matrix;
     tal_ladder ladder; /* local */
+    tal_prover prover; /* of the same scores */
 } tal_criteria;
 
 /* Whether sequences of these lengths can meet the coverage without gaps: the pairs that are looked
@@ -75,7 +77,7 @@ tal_status tal_verify(tal_verifier *verifier, const tal_verify_job *job, bool *o
 
 /* What a verifier did so far. */
 typedef struct tal_verifier_counts {
-    uint64_t pairs, refused_by_diagonal, refused_by_score, aligned, passed;
+    uint64_t pairs, proven, refused, aligned, passed;
 } tal_verifier_counts;
 
 tal_verifier_counts tal_verifier_get_counts(const tal_verifier *verifier);
