@@ -15,7 +15,9 @@ static tal_device_kind choose_kind(const tal_conf *conf)
     return kinds[tal_conf_choice(conf, "parallel.gpu.gpu_backend")];
 }
 
-tal_device_params tal_gpu_params(const tal_run *run)
+/* What the configuration says of devices, and of rank 0 of a node how ranks share them; gap costs
+ * and code_count are left for the caller. */
+static tal_device_params read_params(const tal_run *run)
 {
     const tal_conf *conf = tal_run_conf(run);
     double memory = tal_conf_real(conf, "parallel.gpu.gpu_memory_gb") * 1024 * 1024 * 1024;
@@ -107,7 +109,7 @@ tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int co
     if (status == TAL_OK)
         tal_comm_node_gather(comm, is_wanted ? own_place() : TAL_PLACE_ABSENT, places);
     if (status == TAL_OK && is_wanted) {
-        tal_device_params params = tal_gpu_params(run);
+        tal_device_params params = read_params(run);
         params.gap_open = gap_open;
         params.gap_extend = gap_extend;
         params.code_count = code_count;
@@ -122,7 +124,7 @@ tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int co
 tal_status tal_gpu_open_for_bench(const tal_run *run, int gap_open, int gap_extend, int code_count,
                                   tal_device **out_device)
 {
-    tal_device_params params = tal_gpu_params(run);
+    tal_device_params params = read_params(run);
     params.gap_open = gap_open;
     params.gap_extend = gap_extend;
     params.code_count = code_count;
@@ -157,7 +159,7 @@ static tal_status append_device(tal_buffer *text, const char *label, tal_device_
 tal_status tal_gpu_append_report(const tal_run *run, tal_buffer *text)
 {
     static const tal_device_kind kinds[] = {TAL_DEVICE_CUDA, TAL_DEVICE_OPENCL};
-    tal_device_params params = tal_gpu_params(run);
+    tal_device_params params = read_params(run);
     tal_device_kind chosen = params.kind;
     tal_status status = tal_buffer_append_text(text, "\nDevices of rank 0\n");
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && status == TAL_OK; i++) {

@@ -5,10 +5,6 @@
 #include "app/command.h"
 #include "device/device.h"
 
-/* What the configuration says of devices, and of rank 0 of a node how ranks share them; gap costs
- * and code_count are left for the caller. */
-tal_device_params tal_gpu_params(const tal_run *run);
-
 /* Open the device where use_gpu is set. Where it is not, or none opens (said in the log),
  * *out_device is NULL: a search goes on without. Collective: ranks of a node share its devices; not
  * agreed. TAL_ERR_CONFIG: a variable holds

@@ -63,7 +63,8 @@ const tal_option *tal_options_find_row(const tal_command *command, const char *n
     return row != NULL ? row : find_name(common, name, strlen(name));
 }
 
-tal_status tal_options_refuse_unknown(const tal_command *command, const char *word)
+/* TAL_ERR_USAGE for a word that is no option: names the nearest known one, if one is near. */
+static tal_status refuse_unknown(const tal_command *command, const char *word)
 {
     const tal_option *const tables[] = {command->options, common};
     size_t len = strcspn(word, "=");
@@ -203,7 +204,7 @@ static tal_status parse_long(scan *state, const char *word)
     if (row == NULL)
         row = find_name(common, word + 2, len);
     if (row == NULL)
-        return tal_options_refuse_unknown(command, word);
+        return refuse_unknown(command, word);
     if (row->kind != TAL_VALUE_FLAG)
         return value != NULL ? note_use(state, row, value) : note_next(state, row);
     if (value != NULL)
@@ -220,7 +221,7 @@ static tal_status parse_letters(scan *state, const char *word)
         if (row == NULL)
             row = find_letter(common, *letter);
         if (row == NULL)
-            return tal_options_refuse_unknown(command, word);
+            return refuse_unknown(command, word);
         if (row->kind != TAL_VALUE_FLAG)
             return letter[1] != '\0' ? note_use(state, row, letter + 1) : note_next(state, row);
         tal_status status = note_use(state, row, "");

@@ -50,7 +50,4 @@ tal_status tal_option_parse(const tal_option *row, const char *text, tal_option_
 /* What a row allows, for people: "a whole number from 0 to 4096", "one of local, global". */
 void tal_option_describe(const tal_option *row, char *out_text, size_t bytes);
 
-/* TAL_ERR_USAGE for a word that is no option: names the nearest known one, if one is near. */
-tal_status tal_options_refuse_unknown(const tal_command *command, const char *word);
-
 #endif
