@@ -78,7 +78,31 @@ static void full_batch_may_be_refilled_from_its_own_lids(void)
     tal_seqset_destroy(set);
 }
 
+/* Eight lanes that all reach eight columns are filled together: such tiles end anywhere. */
+static void lanes_of_any_lengths_are_interleaved(void)
+{
+    for (int run = 0; run < 50; run++) {
+        int lens[TAL_BATCH_LANES];
+        tal_lid lids[TAL_BATCH_LANES];
+        int count = (int)test_random_in(1, TAL_BATCH_LANES);
+        int len = (int)test_random_in(1, LEN_MAX);
+        for (int i = 0; i < count; i++) {
+            lens[i] = len;
+            lids[i] = (tal_lid)i;
+            if (test_random_in(0, 3) == 0)
+                len -= (int)test_random_in(0, len < 9 ? len : 9);
+        }
+        tal_seqset *set = set_of(lens, count);
+        tal_batch batch = {0};
+        CU_ASSERT_EQUAL_FATAL(tal_batch_fill(&batch, set, lids, count), TAL_OK);
+        expect_layout(&batch, set, count);
+        tal_batch_deinit(&batch);
+        tal_seqset_destroy(set);
+    }
+}
+
 const test_case test_cases[] = {
+    TEST_CASE(lanes_of_any_lengths_are_interleaved),
     TEST_CASE(lanes_are_interleaved_and_padded_to_four_columns),
     TEST_CASE(full_batch_may_be_refilled_from_its_own_lids),
     {0},
