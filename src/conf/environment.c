@@ -18,10 +18,10 @@ static const struct {
     [TAL_VARIABLE_DEVICE_FAIL] = {"TALARIA_DEVICE_FAIL",
                                   "for tests: the batch of this number, from 1, that is given to a "
                                   "device finds the device lost"},
-    [TAL_VARIABLE_TILES] =
-        {"TALARIA_TILES", "for tests and comparisons: 'own' keeps ranks from helping others, "
-                          "'others' has them begin with others' work, and 'slow:R:F' makes rank R "
-                          "take F times as long; several are separated by commas"},
+    [TAL_VARIABLE_TILES] = {"TALARIA_TILES",
+                            "for tests and comparisons: own keeps ranks from helping others, "
+                            "others has them begin with work of the others, slow:R:F makes "
+                            "rank R take F times as long; several are separated by commas"},
     [TAL_VARIABLE_SLURM_JOB_END_TIME] = {"SLURM_JOB_END_TIME",
                                          "search stops two minutes before this time (seconds "
                                          "since 1970), unless --max-time is given"},
