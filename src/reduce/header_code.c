@@ -29,6 +29,45 @@ static size_t common_suffix(const uint8_t *a, size_t a_bytes, const uint8_t *b, 
     return len;
 }
 
+static bool is_word(uint8_t byte)
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+/* Whether `text` goes on with the word that ends at `at`. */
+static bool goes_on(const uint8_t *text, size_t bytes, size_t at)
+{
+    return at < bytes && is_word(text[at]);
+}
+
+/* Bytes that both have from `at` (of previous: `previous_at`) on, not ending inside a word: that
+ * would cut the new text at random, and the number is often the same. */
+static size_t common_words(const uint8_t *previous, size_t previous_bytes, size_t previous_at,
+                           const uint8_t *header, size_t bytes, size_t at)
+{
+    size_t len = common_prefix(previous + previous_at, previous_bytes - previous_at, header + at,
+                               bytes - at);
+    if (goes_on(header, bytes, at + len) || goes_on(previous, previous_bytes, previous_at + len))
+        while (len > 0 && is_word(header[at + len - 1]))
+            len--;
+    return len;
+}
+
+/* The same at the ends, of at most the bytes from `at` (`previous_at`) on. */
+static size_t common_last_words(const uint8_t *previous, size_t previous_bytes, size_t previous_at,
+                                const uint8_t *header, size_t bytes, size_t at)
+{
+    size_t len = common_suffix(previous + previous_at, previous_bytes - previous_at, header + at,
+                               bytes - at);
+    const size_t begin = bytes - len, previous_begin = previous_bytes - len;
+    const bool is_cut = (begin > at && is_word(header[begin - 1])) ||
+                        (previous_begin > previous_at && is_word(previous[previous_begin - 1]));
+    if (is_cut)
+        while (len > 0 && is_word(header[bytes - len]))
+            len--;
+    return len;
+}
+
 /* Digits from `begin` on; their value, where there are not too many. */
 static size_t read_number(const uint8_t *text, size_t bytes, size_t begin, uint64_t *out_value)
 {
@@ -61,13 +100,11 @@ tal_header_code tal_header_cut(const uint8_t *previous, size_t previous_bytes,
         code.growth = value - old_value;
         at = begin + digits;
         previous_at = begin + old_digits;
-        code.bridge = common_prefix(previous + previous_at, previous_bytes - previous_at,
-                                    header + at, bytes - at);
+        code.bridge = common_words(previous, previous_bytes, previous_at, header, bytes, at);
         at += (size_t)code.bridge;
         previous_at += (size_t)code.bridge;
     }
-    code.suffix = common_suffix(previous + previous_at, previous_bytes - previous_at, header + at,
-                                bytes - at);
+    code.suffix = common_last_words(previous, previous_bytes, previous_at, header, bytes, at);
     code.fresh = bytes - at - code.suffix;
     *out_fresh = at;
     return code;

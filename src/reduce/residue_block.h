@@ -1,8 +1,8 @@
 /* Blocks of residues: some representatives, or some members in cluster order. Pure.
  *
- * Clusters are numbered by their representatives in input order; a cluster's records count from 0,
- * the representative, then its members in input order. Blocks are coded each on its own; members
- * need their representatives beside it.
+ * Clusters are numbered in the order of their first records in the input; a cluster's records count
+ * from 0: the representative, then its members in input order. Blocks are coded each on its own;
+ * members need their representatives beside it.
  */
 #ifndef TAL_REDUCE_RESIDUE_BLOCK_H
 #define TAL_REDUCE_RESIDUE_BLOCK_H

@@ -12,7 +12,8 @@
 #include "reduce/layout.h"
 #include "reduce/residue_block.h"
 
-/* Where a record's residues are: `ordinal` 0 is the representative of `cluster`. */
+/* Where a record's residues are: `ordinal` 0 is the representative of `cluster`. Clusters are
+ * numbered in the order of their first records; a first record that is a member has ordinal 1. */
 typedef struct tal_text_place {
     uint64_t cluster, ordinal;
 } tal_text_place;
@@ -47,7 +48,7 @@ typedef struct tal_text_stretch {
     size_t preamble_bytes;        /* before its first record */
     const tal_text_place *places; /* one a record */
     size_t record_count;          /* as tal_layout_find_record counts them */
-    uint64_t cluster_begin;       /* representatives of the input before it */
+    uint64_t cluster_begin;       /* clusters that begin in the input before it */
     uint64_t file_ordinal;        /* of its first record in its file */
 } tal_text_stretch;
 
@@ -68,13 +69,13 @@ typedef struct tal_text_record {
 /* A decoded block. All zero is empty. */
 typedef struct tal_text {
     tal_alphabet alphabet;
-    tal_buffer contents; /* new text of headers, preamble, gaps */
+    tal_buffer contents; /* preamble, gaps, new text of headers */
     tal_buffer headers;
     tal_buffer records; /* tal_text_record */
     size_t record_count;
-    tal_buffer cases;   /* uint64_t */
-    tal_buffer letters; /* tal_layout_letter */
-    size_t preamble_at, preamble_bytes;
+    tal_buffer cases;      /* uint64_t */
+    tal_buffer letters;    /* tal_layout_letter */
+    size_t preamble_bytes; /* of contents */
     tal_buffer scratch;
 } tal_text;
 

@@ -106,34 +106,53 @@ void tal_text_models_reset(tal_text_models *models)
     tal_bits_reset((tal_bit *)(void *)models, sizeof(*models) / sizeof(tal_bit));
 }
 
+/* Code a number that is often what it was the last time. */
+static uint64_t code_usual(tal_coder *coder, tal_usual *usual, uint64_t *last, unsigned *was_same,
+                           uint64_t value)
+{
+    *was_same = tal_coder_bit(coder, &usual->is_same[*was_same], value == *last);
+    if (*was_same == 0)
+        *last = tal_coder_number(coder, &usual->number, value);
+    return *last;
+}
+
 void tal_text_code_header(tal_text_models *models, tal_coder *coder, tal_text_state *state,
                           tal_header_code *code)
 {
     code->growth = tal_coder_number(coder, &models->growth[state->growth], code->growth);
     state->growth = code->growth > 0;
-    code->prefix = tal_coder_number(coder, &models->prefix[state->growth], code->prefix);
-    if (state->growth != 0)
-        code->bridge = tal_coder_number(coder, &models->bridge, code->bridge);
-    code->fresh = tal_coder_number(coder, &models->fresh, code->fresh);
-    code->suffix = tal_coder_number(coder, &models->suffix, code->suffix);
+    const unsigned grows = state->growth;
+    code->prefix = code_usual(coder, &models->prefix[grows], &state->prefix[grows],
+                              &state->same_prefix[grows], code->prefix);
+    if (grows != 0)
+        code->bridge =
+            code_usual(coder, &models->bridge, &state->bridge, &state->same_bridge, code->bridge);
+    code->suffix =
+        code_usual(coder, &models->suffix, &state->suffix, &state->same_suffix, code->suffix);
 }
 
 void tal_text_code_place(tal_text_models *models, tal_coder *coder, tal_text_state *state,
                          tal_text_place *place)
 {
-    const unsigned is_representative = tal_coder_bit(
-        coder, &models->is_representative[state->representatives & 3], place->ordinal == 0);
+    const unsigned is_first = tal_coder_bit(coder, &models->is_first[state->firsts & 7],
+                                            place->cluster == state->cluster_next);
+    state->firsts = state->firsts << 1 | is_first;
+    const unsigned is_representative =
+        tal_coder_bit(coder, &models->is_representative[is_first][state->representatives & 3],
+                      place->ordinal == 0);
     state->representatives = state->representatives << 1 | is_representative;
-    if (is_representative != 0) {
-        *place = (tal_text_place){.cluster = state->cluster_next++};
+    if (is_first != 0) {
+        *place = (tal_text_place){state->cluster_next++, is_representative != 0 ? 0 : 1};
     } else {
+
         const int64_t cluster_step = tal_coder_signed(
             coder, &models->cluster_step, (int64_t)(place->cluster - state->last.cluster - 1));
-        const int64_t ordinal_step = tal_coder_signed(
-            coder, &models->ordinal_step, (int64_t)(place->ordinal - state->last.ordinal));
-        place->cluster = state->last.cluster + 1 + (uint64_t)cluster_step;
-        place->ordinal = state->last.ordinal + (uint64_t)ordinal_step;
-        state->last = *place;
+        state->last.cluster += 1 + (uint64_t)cluster_step;
+        if (is_representative == 0)
+            state->last.ordinal += (uint64_t)tal_coder_signed(
+                coder, &models->ordinal_step, (int64_t)(place->ordinal - state->last.ordinal));
+        place->cluster = state->last.cluster;
+        place->ordinal = is_representative != 0 ? 0 : state->last.ordinal;
     }
 }
 

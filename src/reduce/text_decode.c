@@ -90,19 +90,13 @@ static tal_status decode_letters(tal_text_codec *codec, tal_coder *coder, tal_te
     return status;
 }
 
-/* Where the readers of the contents are. */
-typedef struct contents_place {
-    size_t fresh, gaps;
-} contents_place;
-
-/* Decode the next record's numbers; `lens` keeps its new text for later. */
+/* Decode the next record's numbers; `codes` keeps its header's for later. */
 static tal_status decode_record(tal_text_codec *codec, tal_coder *coder, tal_text_state *state,
                                 uint64_t limit, tal_text *text, tal_buffer *codes)
 {
     tal_text_record record = {0};
     tal_header_code code = {0};
     tal_text_code_header(&codec->models, coder, state, &code);
-    record.place.ordinal = 1; /* What is coded when decoding is not looked at. */
     tal_text_code_place(&codec->models, coder, state, &record.place);
     tal_body_kind kind = TAL_BODY_SAME_SHAPE;
     tal_text_code_kind(&codec->models, coder, state, &kind, &record.shape);
@@ -117,37 +111,43 @@ static tal_status decode_record(tal_text_codec *codec, tal_coder *coder, tal_tex
     return status;
 }
 
-/* Put the headers together and find the gaps, once contents are there. */
-static tal_status join_headers(tal_text *text, const tal_header_code *codes, uint64_t limit)
+/* Find the gaps of the bodies that have some; *out_at: where headers' text begins. */
+static tal_status find_gaps(tal_text *text, size_t *out_at)
 {
     tal_text_record *records = (tal_text_record *)(void *)text->records.data;
-    contents_place place = {0};
-    uint64_t fresh_bytes = 0;
-    for (size_t i = 0; i < text->record_count; i++) {
-        if (codes[i].fresh > text->contents.bytes - fresh_bytes)
-            return TAL_ERR_DATA;
-        fresh_bytes += codes[i].fresh;
-    }
-    if (text->preamble_bytes > text->contents.bytes - fresh_bytes)
-        return TAL_ERR_DATA;
-    text->preamble_at = (size_t)fresh_bytes;
-    place.gaps = text->preamble_at + text->preamble_bytes;
-    tal_status status = TAL_OK;
+    size_t at = text->preamble_bytes;
+    tal_status status = at > text->contents.bytes ? TAL_ERR_DATA : TAL_OK;
     for (size_t i = 0; i < text->record_count && status == TAL_OK; i++) {
+        records[i].gaps_at = at;
+        if (!records[i].is_regular)
+            status = skip_gaps(&text->contents, &at);
+    }
+    *out_at = at;
+    return status;
+}
+
+/* Put the headers together, once contents are there. */
+static tal_status join_headers(tal_text *text, tal_header_code *codes, uint64_t limit)
+{
+    tal_text_record *records = (tal_text_record *)(void *)text->records.data;
+    size_t at = 0;
+    tal_status status = find_gaps(text, &at);
+    for (size_t i = 0; i < text->record_count && status == TAL_OK; i++) {
+        const uint8_t *fresh = text->contents.data + at;
+        const uint8_t *end = memchr(fresh, '\n', text->contents.bytes - at);
         const size_t last = i > 0 ? records[i - 1].header_at : 0;
         const size_t last_bytes = i > 0 ? records[i - 1].header_bytes : 0;
+        if (end == NULL)
+            return TAL_ERR_DATA;
+        codes[i].fresh = (uint64_t)(end - fresh);
+        at += (size_t)codes[i].fresh + 1;
         records[i].header_at = text->headers.bytes;
         tal_buffer_reset(&text->scratch);
-        status = tal_header_join(text->headers.data + last, last_bytes, &codes[i],
-                                 text->contents.data + place.fresh, limit - text->headers.bytes,
-                                 &text->scratch);
+        status = tal_header_join(text->headers.data + last, last_bytes, &codes[i], fresh,
+                                 limit - text->headers.bytes, &text->scratch);
         if (status == TAL_OK)
             status = tal_buffer_append(&text->headers, text->scratch.data, text->scratch.bytes);
         records[i].header_bytes = text->scratch.bytes;
-        place.fresh += (size_t)codes[i].fresh;
-        records[i].gaps_at = place.gaps;
-        if (status == TAL_OK && !records[i].is_regular)
-            status = skip_gaps(&text->contents, &place.gaps);
     }
     return status;
 }
@@ -208,8 +208,7 @@ tal_status tal_text_decode(tal_text_codec *codec, const uint8_t *data, size_t by
     if (status == TAL_OK)
         status = tal_buffer_reserve(&text->headers, 1); /* An address to count from. */
     if (status == TAL_OK)
-        status = join_headers(text, (const tal_header_code *)(const void *)codec->fresh.data,
-                              text_bytes);
+        status = join_headers(text, (tal_header_code *)(void *)codec->fresh.data, text_bytes);
     return status;
 }
 

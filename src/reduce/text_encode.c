@@ -1,8 +1,8 @@
 /* Encoding of text blocks; see text_block.h.
  *
- * A block is the length of its coded numbers, these, and one zstd frame: new text of headers, the
- * preamble, and the gaps of bodies that are not regular (run and length as variable-length numbers,
- * then the bytes).
+ * A block is the length of its coded numbers, these, and one zstd frame: the preamble, the gaps of
+ * bodies that are not regular (run and length as variable-length numbers, then the bytes), and the
+ * new text of headers, each ended by a line feed.
  */
 #include "reduce/text_internal.h"
 
@@ -106,9 +106,12 @@ static tal_status encode_records(tal_text_codec *codec, tal_coder *coder,
         tal_header_code code = tal_header_cut(previous, previous_bytes, header, bytes, &fresh);
         tal_text_code_header(&codec->models, coder, &state, &code);
         status = tal_buffer_append(&codec->fresh, header + fresh, (size_t)code.fresh);
+        if (status == TAL_OK)
+            status = tal_buffer_append(&codec->fresh, "\n", 1);
         tal_text_place place = stretch->places[i];
         tal_text_code_place(&codec->models, coder, &state, &place);
         TAL_ASSERT(place.cluster == stretch->places[i].cluster);
+        TAL_ASSERT(place.ordinal == stretch->places[i].ordinal);
         if (status == TAL_OK)
             status = encode_body(codec, coder, &state, header + bytes, end - at - 1 - bytes);
         tal_buffer_reset(&name);
@@ -129,13 +132,13 @@ static tal_status encode_records(tal_text_codec *codec, tal_coder *coder,
 
 static tal_status pack_contents(tal_text_codec *codec, tal_buffer *out)
 {
-    const size_t bound = ZSTD_compressBound(codec->fresh.bytes);
+    const size_t bound = ZSTD_compressBound(codec->gaps.bytes);
     tal_status status = tal_buffer_reserve(out, bound);
     if (status != TAL_OK)
         return status;
     const size_t packed =
-        ZSTD_compress_usingCDict(codec->packer, out->data + out->bytes, bound, codec->fresh.data,
-                                 codec->fresh.bytes, codec->dictionary->encoding);
+        ZSTD_compress_usingCDict(codec->packer, out->data + out->bytes, bound, codec->gaps.data,
+                                 codec->gaps.bytes, codec->dictionary->encoding);
     if (ZSTD_isError(packed))
         return tal_fail(TAL_ERR_INTERNAL, "zstd refuses to pack: %s", ZSTD_getErrorName(packed));
     out->bytes += packed;
@@ -149,11 +152,13 @@ tal_status tal_text_encode(tal_text_codec *codec, const tal_text_stretch *stretc
     const size_t begin = out->bytes;
     tal_buffer_reset(&codec->fresh);
     tal_buffer_reset(&codec->gaps);
-    tal_text_models_reset(&codec->models);
-    *out_hash = 0;
-    tal_status status = tal_buffer_append(out, &coded_bytes, sizeof(coded_bytes));
+    tal_status status = tal_buffer_append(&codec->gaps, stretch->text, stretch->preamble_bytes);
+    if (status == TAL_OK)
+        status = tal_buffer_append(out, &coded_bytes, sizeof(coded_bytes));
     if (status != TAL_OK)
         return status;
+    tal_text_models_reset(&codec->models);
+    *out_hash = 0;
     tal_coder coder;
     tal_coder_init_encoder(&coder, out);
     (void)tal_coder_number(&coder, &codec->models.preamble, stretch->preamble_bytes); /* Known. */
@@ -164,8 +169,6 @@ tal_status tal_text_encode(tal_text_codec *codec, const tal_text_stretch *stretc
         return status;
     coded_bytes = out->bytes - begin - sizeof(coded_bytes);
     memcpy(out->data + begin, &coded_bytes, sizeof(coded_bytes));
-    status = tal_buffer_append(&codec->fresh, stretch->text, stretch->preamble_bytes);
-    if (status == TAL_OK)
-        status = tal_buffer_append(&codec->fresh, codec->gaps.data, codec->gaps.bytes);
+    status = tal_buffer_append(&codec->gaps, codec->fresh.data, codec->fresh.bytes);
     return status == TAL_OK ? pack_contents(codec, out) : status;
 }

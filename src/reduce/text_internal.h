@@ -19,10 +19,17 @@ struct tal_text_dictionary {
 /* How a record's body is given. */
 typedef enum tal_body_kind { TAL_BODY_SAME_SHAPE, TAL_BODY_NEW_SHAPE, TAL_BODY_GAPS } tal_body_kind;
 
+/* A number that is often what it was the last time. */
+typedef struct tal_usual {
+    tal_bit is_same[2];
+    tal_number number;
+} tal_usual;
+
 /* What numbers and flags of a block are coded with. */
 typedef struct tal_text_models {
-    tal_number prefix[2], growth[2], bridge, fresh, suffix;
-    tal_bit is_representative[4];
+    tal_number growth[2];
+    tal_usual prefix[2], bridge, suffix;
+    tal_bit is_first[8], is_representative[2][4];
     tal_number cluster_step, ordinal_step;
     tal_bit kind[3][4];
     tal_number width;
@@ -35,10 +42,12 @@ typedef struct tal_text_models {
 
 /* What changes from record to record. */
 typedef struct tal_text_state {
-    uint64_t cluster_next; /* number of the next representative */
-    tal_text_place last;   /* of the last member */
+    uint64_t cluster_next; /* number of the next cluster that begins */
+    tal_text_place last;   /* of the last record whose cluster had begun; a member's ordinal */
+    uint64_t prefix[2], bridge, suffix;
+    unsigned same_prefix[2], same_bridge, same_suffix;
     tal_line_shape shape;
-    unsigned kind, growth, representatives, cases, letters, u;
+    unsigned kind, growth, firsts, representatives, cases, letters, u;
 } tal_text_state;
 
 struct tal_text_codec {

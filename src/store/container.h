@@ -17,7 +17,7 @@ typedef struct tal_block {
     uint64_t place;            /* blocks of a kind are in rising order of it; gaps are fine */
     uint64_t count;            /* representatives, members or records */
     uint64_t amount;           /* residues, or bytes of text */
-    uint64_t cluster, ordinal; /* see the columns; for text `cluster`: representatives in it */
+    uint64_t cluster, ordinal; /* see the columns; for text `cluster`: clusters that begin in it */
     tal_hash packed, content;
     uint64_t byte_count;
 } tal_block;

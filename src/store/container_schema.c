@@ -12,9 +12,10 @@ static const tal_column_schema columns[TAL_BLOCK_KIND_COUNT][TAL_BLOCK_COLUMN_CO
     [TAL_BLOCKS_REPRESENTATIVES] =
         {
             [TAL_COLUMN_BYTES] = {"/representatives/byte_begin", true, "where its bytes start"},
-            [TAL_COLUMN_COUNT] = {"/representatives/first", true,
-                                  "number of its first representative; they are numbered from 0 in "
-                                  "input order and name the clusters"},
+            [TAL_COLUMN_COUNT] =
+                {"/representatives/first", true,
+                 "number of its first representative: that of its cluster; clusters "
+                 "are numbered from 0 in the order of their first records"},
             [TAL_COLUMN_AMOUNT] = {"/representatives/residue_begin", true,
                                    "residues of the representatives before"},
             [TAL_COLUMN_CONTENT_LOW] = {"/representatives/content_low", false,
@@ -45,7 +46,7 @@ static const tal_column_schema columns[TAL_BLOCK_KIND_COUNT][TAL_BLOCK_COLUMN_CO
             [TAL_COLUMN_AMOUNT] = {"/text/text_begin", true,
                                    "bytes of the input before it, all files one after the other"},
             [TAL_COLUMN_CLUSTER] = {"/text/first_cluster", true,
-                                    "representatives among the records before"},
+                                    "clusters that begin among the records before"},
             [TAL_COLUMN_CONTENT_LOW] = {"/text/content_low", false,
                                         "XXH3-128 of the text it stands for, low half"},
             HASHES("/text"),

@@ -1,7 +1,8 @@
 /* The cluster order of a distributed set; see pack_internal.h.
  *
  * Every record asks the home of its representative (homes share gids evenly) and is told its place;
- * it tells its own home, where text blocks ask.
+ * it tells its own home, where text blocks ask. Clusters are numbered by the homes of their first
+ * records: in files of several genomes neighbours then have neighbouring numbers.
  */
 #include "store/pack_internal.h"
 
@@ -73,47 +74,164 @@ static int compare_requests(const void *a, const void *b)
     return (left->gid > right->gid) - (left->gid < right->gid);
 }
 
-/* Number the clusters of sorted requests; answers go where the requests stood. Collective. */
-static void answer(tal_comm *comm, const order_request *requests, size_t count,
-                   tal_pack_order *order, tal_pack_place *answers)
+/* A cluster, for the home of its first record. */
+typedef struct cluster_head {
+    tal_gid first;
+    uint64_t residues[2]; /* of its representative, of its members */
+    uint64_t source;      /* place among all that came, to answer in order */
+} cluster_head;
+
+/* The answer: its number, and the residues of the clusters before. */
+typedef struct cluster_number {
+    uint64_t cluster;
+    uint64_t before[2];
+} cluster_number;
+
+static int compare_heads(const void *a, const void *b)
 {
-    uint64_t cluster_count = 0, residues[2] = {0};
-    for (size_t i = 0; i < count; i++) {
-        const bool is_member = requests[i].gid != requests[i].representative;
-        cluster_count += !is_member;
-        residues[is_member] += requests[i].len;
+    const cluster_head *left = a, *right = b;
+    return (left->first > right->first) - (left->first < right->first);
+}
+
+/* Where the cluster of requests[begin] ends. */
+static size_t cluster_end(const order_request *requests, size_t count, size_t begin)
+{
+    size_t end = begin + 1;
+    while (end < count && requests[end].representative == requests[begin].representative)
+        end++;
+    return end;
+}
+
+/* The clusters of sorted requests. */
+static tal_status list_heads(const order_request *requests, size_t count, tal_buffer *heads,
+                             tal_buffer *firsts)
+{
+    tal_status status = TAL_OK;
+    for (size_t i = 0; i < count && status == TAL_OK;) {
+        const size_t end = cluster_end(requests, count, i);
+        TAL_ASSERT(requests[i].gid == requests[i].representative);
+        cluster_head head = {.first = requests[i].gid, .residues = {requests[i].len, 0}};
+        for (size_t j = i + 1; j < end; j++)
+            head.residues[1] += requests[j].len;
+        if (end > i + 1 && requests[i + 1].gid < head.first)
+            head.first = requests[i + 1].gid;
+        status = tal_buffer_append(heads, &head, sizeof(head));
+        if (status == TAL_OK)
+            status = tal_buffer_append(firsts, &head.first, sizeof(head.first));
+        i = end;
     }
-    uint64_t cluster = tal_comm_prefix_u64(comm, cluster_count);
-    uint64_t before[2] = {tal_comm_prefix_u64(comm, residues[0]),
-                          tal_comm_prefix_u64(comm, residues[1])};
-    uint64_t totals[3] = {cluster_count, residues[0], residues[1]};
+    return status;
+}
+
+/* Number the clusters that came to this home. Collective. */
+static void number_heads(tal_comm *comm, cluster_head *heads, size_t count, tal_pack_order *order,
+                         cluster_number *out_numbers)
+{
+    uint64_t residues[2] = {0};
+    for (size_t i = 0; i < count; i++) {
+        heads[i].source = i;
+        residues[0] += heads[i].residues[0];
+        residues[1] += heads[i].residues[1];
+    }
+    cluster_number next = {
+        .cluster = tal_comm_prefix_u64(comm, count),
+        .before = {tal_comm_prefix_u64(comm, residues[0]), tal_comm_prefix_u64(comm, residues[1])},
+    };
+    uint64_t totals[3] = {count, residues[0], residues[1]};
     tal_comm_sum_u64(comm, totals, 3);
     order->cluster_count = totals[0];
     order->residue_totals[0] = totals[1];
     order->residue_totals[1] = totals[2];
-    for (size_t i = 0; i < count;) {
-        size_t end = i + 1;
-        while (end < count && requests[end].representative == requests[i].representative)
-            end++;
-        TAL_ASSERT(requests[i].gid == requests[i].representative);
-        tal_pack_place shared = {.member_count = end - i - 1, .first_member = before[1]};
-        uint64_t last = before[1];
-        for (size_t j = i; j < end; j++) {
-            tal_pack_place *place = &answers[requests[j].source];
-            place->place = (tal_text_place){.cluster = cluster, .ordinal = j - i};
-            place->residues_before = before[j > i];
-            last = before[1];
-            before[j > i] += requests[j].len;
+    if (count > 0)
+        qsort(heads, count, sizeof(*heads), compare_heads);
+    for (size_t i = 0; i < count; i++) {
+        out_numbers[heads[i].source] = next;
+        next.cluster++;
+        next.before[0] += heads[i].residues[0];
+        next.before[1] += heads[i].residues[1];
+    }
+}
+
+/* Have the clusters numbered by the homes of their first records; `numbers` is given one a cluster,
+ * slots where. Collective; agreed status. */
+static tal_status number_clusters(tal_comm *comm, const tal_buffer *heads, const tal_buffer *firsts,
+                                  tal_pack_order *order, tal_buffer *numbers, size_t **out_slots)
+{
+    const size_t rank_count = (size_t)tal_comm_size(comm);
+    const size_t count = heads->bytes / sizeof(cluster_head);
+    const cluster_head *given = (const cluster_head *)(const void *)heads->data;
+    home_outbox outbox = {0};
+    tal_buffer received = {0};
+    cluster_number *answers = NULL;
+    uint64_t *begin = tal_alloc_array(rank_count + 1, sizeof(*begin));
+    size_t *slots = tal_alloc_array(count, sizeof(*slots));
+    tal_status status = begin == NULL || slots == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (status == TAL_OK)
+        status = home_outbox_init(&outbox, comm, order, (const tal_gid *)(void *)firsts->data,
+                                  count, sizeof(cluster_head), slots);
+    status = tal_comm_agree(comm, status);
+    *out_slots = slots;
+    if (status != TAL_OK)
+        goto done;
+    for (size_t i = 0; i < count; i++)
+        ((cluster_head *)(void *)outbox.rows)[slots[i]] = given[i];
+    status = tal_comm_exchange(comm, outbox.rows, outbox.begin, &received, begin);
+    if (status != TAL_OK)
+        goto done;
+    const size_t head_count = received.bytes / sizeof(cluster_head);
+    answers = tal_alloc_array(head_count, sizeof(*answers));
+    status = tal_comm_agree(comm, answers == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status != TAL_OK)
+        goto done;
+    number_heads(comm, (cluster_head *)(void *)received.data, head_count, order, answers);
+    for (size_t rank = 0; rank <= rank_count; rank++)
+        begin[rank] = begin[rank] / sizeof(cluster_head) * sizeof(*answers);
+    status = tal_comm_exchange(comm, (const uint8_t *)answers, begin, numbers, NULL);
+done:
+    tal_free(answers);
+    tal_free(begin);
+    tal_buffer_deinit(&received);
+    home_outbox_deinit(&outbox);
+    return status;
+}
+
+/* Answer sorted requests; answers go where the requests stood. Collective; agreed status. */
+static tal_status answer(tal_comm *comm, const order_request *requests, size_t count,
+                         tal_pack_order *order, tal_pack_place *answers)
+{
+    tal_buffer heads = {0}, firsts = {0}, numbers = {0};
+    size_t *slots = NULL;
+    tal_status status = tal_comm_agree(comm, list_heads(requests, count, &heads, &firsts));
+    if (status == TAL_OK)
+        status = number_clusters(comm, &heads, &firsts, order, &numbers, &slots);
+    const cluster_number *told = (const cluster_number *)(const void *)numbers.data;
+    size_t cluster = 0;
+    for (size_t i = 0; i < count && status == TAL_OK; cluster++) {
+        const size_t end = cluster_end(requests, count, i);
+        const cluster_number number = told[slots[cluster]];
+        uint64_t at = number.before[1], last = at;
+        for (size_t j = i + 1; j < end; j++) {
+            last = at;
+            at += requests[j].len;
         }
+        at = number.before[1];
         for (size_t j = i; j < end; j++) {
-            tal_pack_place *place = &answers[requests[j].source];
-            place->member_count = shared.member_count;
-            place->first_member = shared.first_member;
-            place->last_member = last;
+            answers[requests[j].source] = (tal_pack_place){
+                .place = {.cluster = number.cluster, .ordinal = j - i},
+                .residues_before = j == i ? number.before[0] : at,
+                .member_count = end - i - 1,
+                .first_member = number.before[1],
+                .last_member = last,
+            };
+            at += j == i ? 0 : requests[j].len;
         }
-        cluster++;
         i = end;
     }
+    tal_free(slots);
+    tal_buffer_deinit(&numbers);
+    tal_buffer_deinit(&firsts);
+    tal_buffer_deinit(&heads);
+    return status;
 }
 
 /* Ask for the place of every record. Collective; agreed status. */
@@ -150,7 +268,9 @@ static tal_status ask_places(tal_comm *comm, const tal_pack_params *params, cons
         requests[i].source = i;
     if (request_count > 0)
         qsort(requests, request_count, sizeof(*requests), compare_requests);
-    answer(comm, requests, request_count, order, answers);
+    status = answer(comm, requests, request_count, order, answers);
+    if (status != TAL_OK)
+        goto done;
     for (size_t rank = 0; rank <= rank_count; rank++)
         begin[rank] = begin[rank] / sizeof(order_request) * sizeof(tal_pack_place);
     status = tal_comm_exchange(comm, (const uint8_t *)answers, begin, &replies, NULL);

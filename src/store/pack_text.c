@@ -18,11 +18,17 @@ typedef struct dictionary_item {
     uint64_t bytes;
 } dictionary_item;
 
-/* What of a header may come again: all behind its name. */
+/* What of a header may come again: what stands between its name and the species that it ends with,
+ * as NCBI and UniProt write it. */
 static size_t find_description(const char *header, size_t *out_bytes)
 {
-    size_t begin = tal_header_id_bytes(header);
-    *out_bytes = strlen(header) - begin;
+    const size_t begin = tal_header_id_bytes(header) + (header[tal_header_id_bytes(header)] == ' ');
+    const char *text = header + begin;
+    size_t bytes = strlen(text);
+    const char *species = strstr(text, " OS=");
+    if (species == NULL && bytes > 0 && text[bytes - 1] == ']')
+        species = strrchr(text, '[') > text ? strrchr(text, '[') - 1 : NULL;
+    *out_bytes = species != NULL ? (size_t)(species - text) : bytes;
     return begin;
 }
 
@@ -77,8 +83,11 @@ static tal_status join_descriptions(const tal_buffer *received, tal_buffer *out)
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
         const bool is_again = i > 0 && rows[i].bytes == rows[i - 1].bytes &&
                               memcmp(rows[i].text, rows[i - 1].text, (size_t)rows[i].bytes) == 0;
-        if (!is_again && out->bytes + rows[i].bytes <= TAL_PACK_DICTIONARY_BYTES)
-            status = tal_buffer_append(out, rows[i].text, (size_t)rows[i].bytes);
+        if (is_again || out->bytes + rows[i].bytes >= TAL_PACK_DICTIONARY_BYTES)
+            continue;
+        status = tal_buffer_append(out, rows[i].text, (size_t)rows[i].bytes);
+        if (status == TAL_OK)
+            status = tal_buffer_append(out, "\n", 1);
     }
     tal_buffer_deinit(&items);
     return status;
@@ -145,7 +154,7 @@ typedef struct text_run {
     uint64_t gid_base;       /* of its records */
     uint64_t record_count;   /* of it so far, all ranks */
     uint64_t hash;           /* of this rank's records so far */
-    uint64_t *cluster_count; /* representatives so far, all files and ranks */
+    uint64_t *cluster_count; /* clusters begun so far, all files and ranks */
     tal_buffer jobs;         /* text_job, of this rank's span */
 } text_run;
 
@@ -239,6 +248,35 @@ static tal_status pack_stretch(void *context, int worker, size_t item)
     return tal_text_encode(run->codecs[worker], &job->stretch, &job->bytes, &job->hash);
 }
 
+/* Clusters that have begun after these records, of which `begun` had before: they are numbered in
+ * the order of their first records. */
+static uint64_t count_begun(const tal_text_place *places, uint64_t count, uint64_t begun)
+{
+    for (uint64_t i = 0; i < count; i++)
+        begun = places[i].cluster >= begun ? places[i].cluster + 1 : begun;
+    return begun;
+}
+
+/* The same over this rank's records and those of all ranks before; *begun becomes that of all
+ * ranks. Collective; agreed status. */
+static tal_status count_begun_before(tal_comm *comm, const tal_text_place *places, uint64_t count,
+                                     uint64_t *begun, uint64_t *out_before)
+{
+    const size_t rank_count = (size_t)tal_comm_size(comm);
+    uint64_t *ends = tal_alloc_array(rank_count, sizeof(*ends));
+    tal_status status = tal_comm_agree(comm, ends == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status == TAL_OK) {
+        tal_comm_gather_u64(comm, count_begun(places, count, *begun), ends);
+        for (size_t rank = 0; rank < rank_count; rank++) {
+            if (rank == (size_t)tal_comm_rank(comm))
+                *out_before = *begun;
+            *begun = ends[rank] > *begun ? ends[rank] : *begun;
+        }
+    }
+    tal_free(ends);
+    return status;
+}
+
 /* Give the stretches of this rank their places, and pack them. Not collective. */
 static tal_status pack_jobs(text_run *run, const tal_buffer *places, uint64_t first_ordinal,
                             uint64_t cluster_begin)
@@ -251,9 +289,9 @@ static tal_status pack_jobs(text_run *run, const tal_buffer *places, uint64_t fi
         stretch->file_ordinal += first_ordinal;
         stretch->places = next;
         stretch->cluster_begin = cluster_begin;
-        for (size_t j = 0; j < stretch->record_count; j++)
-            jobs[i].row.cluster += next[j].ordinal == 0;
-        cluster_begin += jobs[i].row.cluster;
+        const uint64_t cluster_end = count_begun(next, stretch->record_count, cluster_begin);
+        jobs[i].row.cluster = cluster_end - cluster_begin;
+        cluster_begin = cluster_end;
         next += stretch->record_count;
     }
     tal_status status = tal_team_for(run->team, count, pack_stretch, run);
@@ -290,13 +328,10 @@ static tal_status pack_span(text_run *run, const tal_span *span, uint64_t record
     if (status != TAL_OK)
         return status;
     const tal_text_place *rows = (const tal_text_place *)(const void *)places->data;
-    uint64_t clusters = 0;
-    for (uint64_t i = 0; i < count; i++)
-        clusters += rows[i].ordinal == 0;
-    const uint64_t cluster_begin = *run->cluster_count + tal_comm_prefix_u64(run->comm, clusters);
-    tal_comm_sum_u64(run->comm, &clusters, 1);
-    status = tal_comm_agree(run->comm, pack_jobs(run, places, first, cluster_begin));
-    *run->cluster_count += clusters;
+    uint64_t cluster_begin = 0;
+    status = count_begun_before(run->comm, rows, count, run->cluster_count, &cluster_begin);
+    if (status == TAL_OK)
+        status = tal_comm_agree(run->comm, pack_jobs(run, places, first, cluster_begin));
     run->record_count += total;
     return status;
 }

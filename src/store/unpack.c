@@ -228,8 +228,7 @@ static tal_status render_job(void *context, int worker, size_t item)
     tal_buffer_reset(out);
     tal_status status = TAL_OK;
     if (work->is_all)
-        status = tal_buffer_append(out, job->text.contents.data + job->text.preamble_at,
-                                   job->text.preamble_bytes);
+        status = tal_buffer_append(out, job->text.contents.data, job->text.preamble_bytes);
     for (size_t i = work->chosen_begin[item]; i < work->chosen_begin[item + 1] && status == TAL_OK;
          i++) {
         const uint64_t begin = work->residue_begin[i], end = work->residue_begin[i + 1];
