@@ -1,7 +1,7 @@
 /* The folder of a job; see folder.h. */
 #include "dist/folder.h"
 
-#include "base/alloc.h"
+#include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,25 +17,62 @@ static const char journal_name[] = "journal";
 /* A journal that is larger is none: a record a block, blocks of minutes. */
 #define JOURNAL_BYTES_MAX ((off_t)1 << 32)
 
-tal_status tal_folder_open(const char *path, int *out_journal)
+/* A run that was killed holds its lock until its last process is gone; looked at that often. */
+#define LOCK_WAIT_NS  3000000000u
+#define LOCK_SLEEP_NS 50000000u
+
+typedef enum lock_result { LOCK_TAKEN, LOCK_BUSY, LOCK_GONE } lock_result;
+
+/* GONE: who had it before has removed the file. */
+static lock_result try_lock(int journal, const char *journal_path)
 {
-    char journal_path[PATH_MAX];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    /* Other errors: a file system without locks; then there is no protection, as documented. */
+    if (fcntl(journal, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+        return LOCK_BUSY;
+    struct stat own;
+    struct stat named;
+    bool is_same = fstat(journal, &own) == 0 && stat(journal_path, &named) == 0 &&
+                   own.st_dev == named.st_dev && own.st_ino == named.st_ino;
+    return is_same ? LOCK_TAKEN : LOCK_GONE;
+}
+
+/* Create the folder and its journal unless they are there. */
+static tal_status open_journal(const char *path, const char *journal_path, int *out_journal)
+{
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
         return tal_fail(TAL_ERR_OUTPUT, "cannot create the folder '%s': %s", path,
                         errno == ENOENT ? "the folder it is in does not exist" : strerror(errno));
-    if (snprintf(journal_path, sizeof(journal_path), "%s/%s", path, journal_name) >= PATH_MAX)
-        return tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': its name is too long", path);
     int journal = open(journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (journal < 0)
+    if (journal < 0 && errno != ENOENT) /* That: the folder was removed since. */
         return tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': %s", journal_path, strerror(errno));
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(journal, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
-        (void)close(journal); /* Nothing was written. */
-        return tal_fail(TAL_ERR_OUTPUT, "'%s' is in use by another run of talaria", path);
-    }
-    /* Other errors: a file system without locks; then there is no protection, as documented. */
     *out_journal = journal;
     return TAL_OK;
+}
+
+tal_status tal_folder_open(const char *path, int *out_journal)
+{
+    char journal_path[PATH_MAX];
+    if (snprintf(journal_path, sizeof(journal_path), "%s/%s", path, journal_name) >= PATH_MAX)
+        return tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': its name is too long", path);
+    uint64_t start = tal_clock_ns();
+    for (;;) {
+        int journal = -1;
+        tal_status status = open_journal(path, journal_path, &journal);
+        if (status != TAL_OK)
+            return status;
+        lock_result result = journal < 0 ? LOCK_GONE : try_lock(journal, journal_path);
+        if (result == LOCK_TAKEN) {
+            *out_journal = journal;
+            return TAL_OK;
+        }
+        if (journal >= 0)
+            (void)close(journal); /* Nothing was written. */
+        if (tal_clock_ns() - start >= LOCK_WAIT_NS)
+            return tal_fail(TAL_ERR_OUTPUT, "'%s' is in use by another run of talaria", path);
+        if (result == LOCK_BUSY)
+            tal_clock_sleep(LOCK_SLEEP_NS);
+    }
 }
 
 tal_status tal_folder_read(int journal, const char *path, tal_buffer *out_bytes)

@@ -4,7 +4,8 @@
 
 #include "base/buffer.h"
 
-/* Create `path` unless it is there, open and lock its journal. TAL_ERR_OUTPUT with the cause. */
+/* Create `path` unless it is there, open and lock its journal; what still locks it is waited for a
+ * few seconds: a run that was killed a moment ago. TAL_ERR_OUTPUT with the cause. */
 tal_status tal_folder_open(const char *path, int *out_journal);
 
 /* The journal's bytes. */
