@@ -1,8 +1,7 @@
 /* What a search would cost; see dry_run.h.
  *
- * Memory: the sizes that the modules state in their headers, added up, and a base that was measured
- * (docs/cluster.md). Time: cells of the whole search over the cells a second that the score pass
- * reaches here on random sequences as long as the mean of the real ones.
+ * Memory: memory_plan.h. Time: cells of the whole search over the cells a second that the score
+ * pass reaches here on random sequences as long as the mean of the real ones.
  */
 #include "app/dry_run.h"
 
@@ -10,173 +9,21 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "kernels/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    /* Of each sequence in memory: seqset.h's 24 bytes, its place in the order twice (sorting), and
-     * whether it was hit. */
-    SEQUENCE_BYTES = 24 + 2 * 4 + 1,
-    /* Of each query of a block: views of two strands, its hit count and list of candidates. */
-    QUERY_BYTES = 72,
-    /* A block is in work while others are read ahead, decoded and sent. */
-    BLOCK_COPIES = 4,
-    CANDIDATE_BYTES = 24,
-    /* A hit with its path and letters, as it is sent and as it is sorted. */
-    HIT_BYTES = 2 * 256,
-    WORKER_BYTES = 64 << 10,
-    /* Kinds of letters a traceback keeps scores for. */
-    TRACE_LETTERS = TAL_CODE_COUNT,
-    LABEL_COLUMNS = 22,
-};
-/* Program, libraries, buffers of MPI and HDF5. Open MPI 4.1 on one machine: 25 MB under mpirun or
- * srun, 90 MB when started alone; fast networks take more. */
-#define BASE_BYTES (UINT64_C(96) << 20)
+enum { LABEL_COLUMNS = 22 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-/* a * b, or the largest number when that is less. */
-static uint64_t multiply(uint64_t a, uint64_t b)
-{
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 static uint64_t divide_up(uint64_t a, uint64_t b)
 {
     return a / b + (a % b != 0);
-}
-
-/* What one worker takes: two batches, kernel scratch, traceback. */
-static uint64_t worker_bytes(const tal_memory_needs *needs)
-{
-    uint64_t query_len = needs->query_len_max;
-    uint64_t batches =
-        2 * TAL_BATCH_LANES * (needs->reference_len_max + (uint64_t)TAL_BATCH_COLUMN_STEP);
-    uint64_t path = min_u64(needs->trace_bytes, multiply(query_len, needs->reference_len_max));
-    int32_t rows = (int32_t)min_u64(query_len, INT32_MAX);
-    int32_t columns = (int32_t)min_u64(needs->reference_len_max, INT32_MAX);
-    return batches + tal_kernel_scratch_bytes(rows, columns) + path +
-           query_len * (8 + TRACE_LETTERS) + WORKER_BYTES;
-}
-
-tal_memory_plan tal_memory_plan_make(const tal_memory_needs *needs, uint64_t rank_count)
-{
-    tal_memory_plan plan = {.base = BASE_BYTES};
-    uint64_t references = divide_up(needs->reference_count, rank_count);
-    plan.references = divide_up(needs->reference_residues, rank_count) +
-                      divide_up(needs->reference_header_bytes, rank_count) +
-                      references * SEQUENCE_BYTES;
-    if (rank_count > 1) /* Shares end between records. */
-        plan.references += needs->reference_len_max;
-
-    uint64_t queries = min_u64(needs->query_count, needs->block_queries);
-    uint64_t residues =
-        needs->block_residues > needs->query_len_max ? needs->block_residues : needs->query_len_max;
-    residues = min_u64(residues, needs->query_residues);
-    uint64_t headers = min_u64(needs->query_header_bytes, multiply(queries, 256));
-    uint64_t strands = (uint64_t)needs->strand_count;
-    plan.queries = BLOCK_COPIES * (residues + headers + queries * SEQUENCE_BYTES) +
-                   strands * TAL_PROFILE_STRIDE * (residues + queries) + residues +
-                   queries * QUERY_BYTES;
-
-    plan.workers = (uint64_t)needs->thread_count * worker_bytes(needs);
-    plan.total = plan.references + plan.queries + plan.workers + plan.base;
-
-    uint64_t limit = needs->hit_limit == 0 ? UINT64_MAX / 2 : needs->hit_limit;
-    uint64_t kept = min_u64(2 * min_u64(limit, UINT64_MAX / 2), references * strands);
-    uint64_t reported = min_u64(limit, multiply(needs->reference_count, strands));
-    uint64_t own_queries = divide_up(queries, rank_count);
-    plan.hits_max = multiply(multiply(queries, kept), CANDIDATE_BYTES);
-    uint64_t traced = multiply(multiply(own_queries, reported), HIT_BYTES);
-    plan.hits_max = plan.hits_max > UINT64_MAX - traced ? UINT64_MAX : plan.hits_max + traced;
-    return plan;
-}
-
-uint64_t tal_memory_rank_count(const tal_memory_needs *needs, uint64_t limit_bytes)
-{
-    enum { RANKS_MAX_BITS = 31 };
-    uint64_t low = 1;
-    uint64_t high = (uint64_t)1 << RANKS_MAX_BITS;
-    if (tal_memory_plan_make(needs, 1).total <= limit_bytes)
-        return 1;
-    if (tal_memory_plan_make(needs, high).total > limit_bytes)
-        return 0;
-    while (high - low > 1) { /* low does not fit, high does. */
-        uint64_t middle = low + (high - low) / 2;
-        if (tal_memory_plan_make(needs, middle).total <= limit_bytes)
-            high = middle;
-        else
-            low = middle;
-    }
-    return high;
-}
-
-static void format_bytes(uint64_t bytes, char *out_text, size_t capacity)
-{
-    static const char *const units[] = {"MiB", "GiB", "TiB", "PiB", "EiB"};
-    double value = (double)bytes / (1 << 20);
-    size_t unit = 0;
-    while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-        value /= 1024;
-        unit++;
-    }
-    (void)snprintf(out_text, capacity, "%.*f %s", value < 10 ? 1 : 0, value, units[unit]);
-}
-
-tal_status tal_memory_check(const tal_memory_needs *needs, uint64_t rank_count,
-                            uint64_t limit_bytes)
-{
-    tal_memory_plan plan = tal_memory_plan_make(needs, rank_count);
-    if (plan.total <= limit_bytes)
-        return TAL_OK;
-    char need[32];
-    char limit[32];
-    format_bytes(plan.total, need, sizeof(need));
-    format_bytes(limit_bytes, limit, sizeof(limit));
-    uint64_t enough = tal_memory_rank_count(needs, limit_bytes);
-    if (enough == 0)
-        return tal_fail(TAL_ERR_MEMORY,
-                        "each rank needs about %s, more than the %s of --memory, and what does not "
-                        "shrink with more ranks is above it too; give more, or fewer --threads",
-                        need, limit);
-    return tal_fail(TAL_ERR_MEMORY,
-                    "each of %" PRIu64 " ranks needs about %s, more than the %s of --memory; start "
-                    "at least %" PRIu64 " ranks",
-                    rank_count, need, limit, enough);
-}
-
-/* What a pass over a stream tells beyond its info. */
-typedef struct counted_set {
-    uint64_t block_count;
-    uint64_t header_bytes;
-    double seconds;
-} counted_set;
-
-static tal_status count_stream(tal_stream *stream, counted_set *out_set)
-{
-    counted_set counted = {0};
-    uint64_t start = tal_clock_ns();
-    for (;;) {
-        tal_seqset *block;
-        tal_status status = tal_stream_next(stream, &block);
-        if (status != TAL_OK)
-            return status;
-        if (block == NULL)
-            break;
-        counted.block_count++;
-        for (tal_lid lid = 0; lid < tal_seqset_count(block); lid++)
-            counted.header_bytes += strlen(tal_seqset_header(block, lid)) + 1;
-    }
-    counted.seconds = (double)(tal_clock_ns() - start) * 1e-9;
-    *out_set = counted;
-    return TAL_OK;
 }
 
 /* --- The speed of this machine --- */
@@ -316,7 +163,7 @@ static void format_seconds(double seconds, char *text, size_t bytes)
 }
 
 static tal_status append_set(tal_buffer *text, const char *label, const tal_set_info *info,
-                             const counted_set *counted)
+                             const tal_counted_set *counted)
 {
     char seconds[32];
     format_seconds(counted->seconds, seconds, sizeof(seconds));
@@ -328,25 +175,39 @@ static tal_status append_set(tal_buffer *text, const char *label, const tal_set_
 
 static tal_status append_memory(tal_buffer *text, const tal_dry_run *plan)
 {
-    tal_memory_plan memory =
-        tal_memory_plan_make(&plan->needs, (uint64_t)tal_comm_size(plan->comm));
-    char total[32];
-    char references[32];
-    char queries[32];
-    char workers[32];
-    char base[32];
-    char hits[32];
-    format_bytes(memory.total, total, sizeof(total));
-    format_bytes(memory.references, references, sizeof(references));
-    format_bytes(memory.queries, queries, sizeof(queries));
-    format_bytes(memory.workers, workers, sizeof(workers));
-    format_bytes(memory.base, base, sizeof(base));
-    format_bytes(memory.hits_max, hits, sizeof(hits));
+    uint64_t ranks = (uint64_t)tal_comm_size(plan->comm);
+    tal_memory_plan memory = tal_memory_plan_make(&plan->needs, ranks);
+    bool is_fitting =
+        plan->memory_limit == 0 ||
+        tal_memory_plan_fit(&plan->needs, ranks, plan->memory_limit, &memory) == TAL_OK;
+    tal_status_clear(); /* Said at the end. */
+    char total[32], references[32], queries[32], workers[32], base[32], hits[32], tile[32];
+    tal_memory_format(memory.total, total, sizeof(total));
+    tal_memory_format(memory.references, references, sizeof(references));
+    tal_memory_format(memory.queries, queries, sizeof(queries));
+    tal_memory_format(memory.workers, workers, sizeof(workers));
+    tal_memory_format(memory.base, base, sizeof(base));
+    tal_memory_format(memory.hits_max, hits, sizeof(hits));
+    tal_memory_format(memory.tile_residues, tile, sizeof(tile));
+    tal_status status = tal_buffer_printf(
+        text,
+        "  %-*s%s: references %s, queries %s, threads %s, base %s\n"
+        "  %-*s%s%s, if every query has as many hits as it may\n",
+        LABEL_COLUMNS, "memory of each rank", total, references, queries, workers, base,
+        LABEL_COLUMNS, "hits of each rank", plan->memory_limit == 0 ? "up to " : "counted: ", hits);
+    if (status != TAL_OK || !is_fitting)
+        return status;
+    uint64_t own = divide_up(plan->needs.reference_residues, ranks);
+    if (memory.tile_residues > 0)
+        return tal_buffer_printf(text,
+                                 "  %-*son disk, %" PRIu64 " tiles of each rank, %s of residues "
+                                 "each, read once for each block of queries\n",
+                                 LABEL_COLUMNS, "references", divide_up(own, memory.tile_residues),
+                                 tile);
     return tal_buffer_printf(text,
-                             "  %-*s%s: references %s, queries %s, threads %s, base %s\n"
-                             "  %-*sup to %s more, if every query has as many hits as it may\n",
-                             LABEL_COLUMNS, "memory of each rank", total, references, queries,
-                             workers, base, LABEL_COLUMNS, "hits of each rank", hits);
+                             "  %-*sin memory, one pass; up to %d tiles of each rank, which ranks "
+                             "that are done take from others\n",
+                             LABEL_COLUMNS, "references", ranks > 1 ? TAL_TILE_COUNT : 1);
 }
 
 /* What other numbers of ranks would need, on as many machines as these ranks have here. */
@@ -359,7 +220,8 @@ static tal_status append_alternatives(tal_buffer *text, const tal_dry_run *plan,
     for (int row = 0; row < ROWS && status == TAL_OK; row++) {
         char total[32];
         char time[32];
-        format_bytes(tal_memory_plan_make(&plan->needs, ranks << row).total, total, sizeof(total));
+        tal_memory_format(tal_memory_plan_make(&plan->needs, ranks << row).total, total,
+                          sizeof(total));
         format_seconds(seconds / (double)(1 << row), time, sizeof(time));
         status = tal_buffer_printf(text, "  %-10" PRIu64 "%-18s%s\n", ranks << row, total, time);
     }
@@ -370,7 +232,7 @@ static tal_status append_alternatives(tal_buffer *text, const tal_dry_run *plan,
 }
 
 static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
-                                const counted_set *queries, const counted_set *references,
+                                const tal_counted_set *queries, const tal_counted_set *references,
                                 double cells_per_second)
 {
     const tal_set_info *query_info = tal_stream_info(plan->queries);
@@ -417,11 +279,11 @@ static void take_counts(tal_memory_needs *needs, const tal_set_info *queries,
 
 tal_status tal_dry_run_report(tal_dry_run *plan)
 {
-    counted_set queries;
-    counted_set references;
-    tal_status status = count_stream(plan->queries, &queries);
+    tal_counted_set queries;
+    tal_counted_set references;
+    tal_status status = tal_memory_count(plan->queries, &queries);
     if (status == TAL_OK)
-        status = count_stream(plan->references, &references);
+        status = tal_memory_count(plan->references, &references);
     if (status != TAL_OK)
         return status;
     take_counts(&plan->needs, tal_stream_info(plan->queries), tal_stream_info(plan->references));
@@ -432,6 +294,7 @@ tal_status tal_dry_run_report(tal_dry_run *plan)
     if (status != TAL_OK)
         return status;
 
+    tal_memory_plan memory;
     tal_buffer text = {0};
     if (tal_comm_rank(plan->comm) == 0)
         status = append_report(&text, plan, &queries, &references, cells_per_second);
@@ -440,7 +303,7 @@ tal_status tal_dry_run_report(tal_dry_run *plan)
         (void)fwrite(text.data, 1, text.bytes, stdout); /* main checks when it flushes. */
     tal_buffer_deinit(&text);
     if (status == TAL_OK && plan->memory_limit > 0)
-        status =
-            tal_memory_check(&plan->needs, (uint64_t)tal_comm_size(plan->comm), plan->memory_limit);
+        status = tal_memory_plan_fit(&plan->needs, (uint64_t)tal_comm_size(plan->comm),
+                                     plan->memory_limit, &memory);
     return tal_comm_agree(plan->comm, status);
 }

@@ -163,8 +163,10 @@ static const tal_option options[] = {
      .value_name = "BYTES",
      .min = 1,
      .max = 1e18,
-     .help = "memory each rank may take, hits not counted; a search whose estimate is above it is "
-             "refused (1G is 1024M)"},
+     .help =
+         "memory each rank may take, all counted: references that do not fit lie on disk and are "
+         "read tile by tile, blocks of queries shrink; refused when that is not enough (1G is "
+         "1024M)"},
     TAL_DIAGNOSIS_OPTIONS,
     {0},
 };
@@ -206,7 +208,7 @@ static tal_status collect_paths(tal_search_run *self)
     return TAL_OK;
 }
 
-static tal_load_params load_params(const tal_search_run *self, bool is_query)
+tal_load_params tal_search_run_load(const tal_search_run *self, bool is_query)
 {
     return (tal_load_params){
         .paths = is_query ? self->query_paths : self->reference_paths,
@@ -228,42 +230,6 @@ static tal_status check_same_alphabet(const tal_search_run *self, tal_alphabet r
                     tal_alphabet_name(queries), tal_alphabet_name(references));
 }
 
-static uint64_t memory_limit(const tal_search_run *self)
-{
-    return tal_run_is_given(self->run, "memory") ? (uint64_t)tal_run_int(self->run, "memory") : 0;
-}
-
-/* What the estimate of memory knows before the inputs are read. */
-static tal_memory_needs memory_needs(const tal_search_run *self)
-{
-    return (tal_memory_needs){
-        .block_queries = BLOCK_QUERIES,
-        .block_residues = BLOCK_RESIDUES,
-        .hit_limit = self->params.hit_limit,
-        .trace_bytes = TRACE_BYTES,
-        .strand_count = self->params.has_plus && self->params.has_minus ? 2 : 1,
-        .thread_count = tal_team_size(self->team),
-    };
-}
-
-/* Against --memory, before any pair is scored. The queries are not read yet: taken as one full
- * block of short ones. Collective; agreed status. */
-static tal_status check_memory(const tal_search_run *self)
-{
-    uint64_t header_bytes = 0;
-    for (tal_lid lid = 0; lid < tal_seqset_count(self->references); lid++)
-        header_bytes += strlen(tal_seqset_header(self->references, lid)) + 1;
-    tal_comm_sum_u64(self->comm, &header_bytes, 1);
-    tal_memory_needs needs = memory_needs(self);
-    needs.query_count = BLOCK_QUERIES;
-    needs.query_residues = BLOCK_RESIDUES;
-    needs.reference_count = self->reference_info.sequence_count;
-    needs.reference_residues = self->reference_info.residue_count;
-    needs.reference_len_max = self->reference_info.len_max;
-    needs.reference_header_bytes = header_bytes;
-    return tal_memory_check(&needs, (uint64_t)tal_comm_size(self->comm), memory_limit(self));
-}
-
 /* Collective; agreed status. */
 static tal_status mask_references(tal_search_run *self)
 {
@@ -278,9 +244,12 @@ static tal_status load_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
     tal_io_stretch io = tal_io_begin(self);
-    tal_load_params load = load_params(self, false);
-    tal_status status =
-        tal_load_partition(self->comm, &load, &self->references, &self->reference_info);
+    tal_load_params load = tal_search_run_load(self, false);
+    tal_status status = tal_search_run_memory_limit(self) > 0 ? tal_search_run_fit(self) : TAL_OK;
+    if (status == TAL_OK && self->tile_residues > 0)
+        status = tal_search_run_spill(self);
+    else if (status == TAL_OK)
+        status = tal_load_partition(self->comm, &load, &self->references, &self->reference_info);
     self->load_seconds = tal_search_run_seconds(start);
     tal_io_end(self, &io);
     if (status != TAL_OK)
@@ -301,7 +270,7 @@ static tal_status load_references(tal_search_run *self)
             "%s kernels",
             info->sequence_count, tal_alphabet_name(info->alphabet), info->residue_count,
             tal_comm_size(self->comm), tal_team_size(self->team), tal_isa_name(self->params.isa));
-    return memory_limit(self) > 0 ? check_memory(self) : TAL_OK;
+    return TAL_OK;
 }
 
 static void show_progress(void *context, double share)
@@ -361,110 +330,6 @@ static tal_status search_blocks(tal_search_run *self)
     }
 }
 
-/* The finished blocks into the result file, in query order. */
-static tal_status append_blocks(tal_search_run *self, tal_result_writer *writer)
-{
-    for (uint64_t index = 0; index < self->block_count; index++) {
-        const tal_seqset *block;
-        tal_block_hits hits;
-        tal_status status = tal_job_read(self->job, index, &block, &hits);
-        tal_wait_for what = {TAL_WAIT_RANKS, "append to the result", NULL};
-        tal_wait_mark mark = tal_wait_begin(&what);
-        if (status == TAL_OK)
-            status = tal_result_append(writer, block, &hits);
-        tal_wait_end(mark);
-        if (status != TAL_OK)
-            return status;
-    }
-    return TAL_OK;
-}
-
-static void print_summary(const tal_result_attribute *list, size_t count, const char *path)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].type == TAL_ATTRIBUTE_TEXT)
-            tal_log(TAL_LOG_INFO, "  %-20s %s", list[i].name, list[i].text);
-        else if (list[i].type == TAL_ATTRIBUTE_U64)
-            tal_log(TAL_LOG_INFO, "  %-20s %" PRIu64, list[i].name, list[i].u64);
-        else
-            tal_log(TAL_LOG_INFO, "  %-20s %.2f", list[i].name, list[i].f64);
-    }
-    tal_log(TAL_LOG_INFO, "result: %s", path);
-}
-
-/* Cells of this run, over all ranks: what its time is to be compared with. */
-static uint64_t count_run_cells(const tal_search_run *self)
-{
-    uint64_t counts[TAL_COUNT_COUNT];
-    tal_search_counts(self->search, counts);
-    tal_comm_accumulate_u64(self->comm, counts, TAL_COUNT_COUNT);
-    tal_comm_broadcast(self->comm, counts, sizeof(counts), 0);
-    return counts[TAL_COUNT_CELLS];
-}
-
-/* Write what is known only now and give the file its name; takes the writer. */
-static tal_status close_result(tal_search_run *self, tal_result_writer *writer, const bool *is_hit)
-{
-    uint64_t counts[TAL_COUNT_COUNT];
-    tal_job_counts(self->job, counts, TAL_COUNT_COUNT);
-    uint64_t run_cells = count_run_cells(self);
-    double seconds = tal_search_run_seconds(self->start_ns);
-    tal_comm_broadcast(self->comm, &seconds, sizeof(seconds), 0);
-
-    tal_result_attribute parameters[ATTRIBUTE_LIMIT];
-    tal_result_attribute summary[ATTRIBUTE_LIMIT];
-    tal_result_attribute rank_numbers[ATTRIBUTE_LIMIT];
-    size_t summary_count = tal_search_run_summary(self, counts, run_cells, seconds, summary);
-    tal_result_closing closing = {
-        .references = self->references,
-        .is_hit = is_hit,
-        .query_info = tal_stream_info(self->stream),
-        .reference_info = &self->reference_info,
-        .parameters = parameters,
-        .parameter_count = tal_search_run_parameters(self, parameters),
-        .summary = summary,
-        .summary_count = summary_count,
-        .histogram = counts + TAL_COUNT_HISTOGRAM,
-        .histogram_count = TAL_HISTOGRAM_BINS,
-        .rank_numbers = rank_numbers,
-        .rank_number_count = tal_search_run_rank_numbers(self, rank_numbers),
-    };
-    tal_status status = tal_result_finish(writer, &closing);
-    if (status == TAL_OK) {
-        print_summary(summary, summary_count, tal_run_text(self->run, "output"));
-        tal_diagnosis_show(&self->diagnosis);
-        if (tal_run_flag(self->run, "stats"))
-            tal_search_run_show_tiles(self);
-    }
-    return status;
-}
-
-/* The result file from the finished blocks. Collective; agreed status. */
-static tal_status assemble(tal_search_run *self)
-{
-    tal_io_stretch io = tal_io_begin(self);
-    tal_result_writer *writer = NULL;
-    bool *is_hit = tal_alloc_zero(tal_seqset_count(self->references) * sizeof(*is_hit));
-    tal_status status = tal_comm_agree(self->comm, is_hit == NULL ? TAL_ERR_MEMORY : TAL_OK);
-    if (status == TAL_OK)
-        status =
-            tal_job_mark_hits(self->job, self->references, self->params.sequence_count, is_hit);
-    if (status == TAL_OK)
-        status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
-                                   tal_job_folder(self->job), tal_run_flag(self->run, "force"),
-                                   self->reference_info.alphabet, &writer);
-    if (status == TAL_OK)
-        status = append_blocks(self, writer);
-    tal_io_end(self, &io);
-    if (status == TAL_OK) {
-        status = close_result(self, writer, is_hit);
-        writer = NULL; /* Taken. */
-    }
-    tal_result_discard(writer);
-    tal_free(is_hit);
-    return status;
-}
-
 /* What the job computes, one line a value: what a resumed run must share. */
 static tal_status begin_job(tal_search_run *self)
 {
@@ -489,9 +354,10 @@ static tal_status begin_job(tal_search_run *self)
         status = tal_buffer_printf(
             &text,
             "matrix_hash %016" PRIx64 "\nreferences %" PRIu64 "\nreference_residues %" PRIu64
-            "\nreference_hash %016" PRIx64 "\nblock_residues %d\n",
+            "\nreference_hash %016" PRIx64 "\nblock_residues %d\nblock_queries %u\n",
             tal_matrix_hash(&self->matrix), self->reference_info.sequence_count,
-            self->reference_info.residue_count, hash, BLOCK_RESIDUES);
+            self->reference_info.residue_count, hash, BLOCK_RESIDUES,
+            tal_search_run_block_queries(self));
     if (status == TAL_OK)
         status = tal_buffer_append(&text, "", 1);
     status = tal_comm_agree(self->comm, status);
@@ -527,12 +393,15 @@ static tal_status set_up(tal_search_run *self)
     status = tal_team_setup(self->run, &self->team);
     if (status != TAL_OK)
         return status;
-    tal_load_params load = load_params(self, true);
-    status = tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &self->stream);
+    tal_load_params load = tal_search_run_load(self, true);
+    status = tal_stream_open(self->comm, &load, BLOCK_RESIDUES, tal_search_run_block_queries(self),
+                             &self->stream);
     if (status != TAL_OK)
         return status;
     tal_alphabet alphabet = tal_stream_alphabet(self->stream);
-    return tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
+    status = tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
+    tal_search_run_limit_trace(self);
+    return status;
 }
 
 /* The device that computes beside the team, if there is one. */
@@ -583,20 +452,20 @@ static tal_status search_all(tal_search_run *self)
         status = search_blocks(self);
         tal_progress_end(&self->progress);
     }
-    return status == TAL_OK ? assemble(self) : status;
+    return status == TAL_OK ? tal_search_run_assemble(self) : status;
 }
 
 /* --dry-run. */
 static tal_status plan_only(tal_search_run *self)
 {
-    tal_load_params load = load_params(self, false);
+    tal_load_params load = tal_search_run_load(self, false);
     tal_dry_run plan = {
         .comm = self->comm,
         .team = self->team,
         .params = &self->params,
-        .needs = memory_needs(self),
+        .needs = tal_search_run_needs(self),
         .queries = self->stream,
-        .memory_limit = memory_limit(self),
+        .memory_limit = tal_search_run_memory_limit(self),
     };
     tal_status status =
         tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &plan.references);
@@ -621,6 +490,7 @@ static tal_status run_search(tal_run *run)
     tal_job_close(self.job, status == TAL_OK);
     tal_search_destroy(self.search);
     tal_device_close(self.device);
+    tal_spill_destroy(self.spill);
     tal_seqset_destroy(self.references);
     tal_set_info_deinit(&self.reference_info);
     tal_stream_close(self.stream);

@@ -116,12 +116,21 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
     tal_search_times times = tal_search_times_get(self->search);
     tal_traffic_sums traffic = tal_traffic_sum(self->comm);
     tal_tiles_counts tiles = tal_search_tiles(self->search);
+    double references = tal_seqset_count(self->references);
+    double residues = (double)tal_seqset_residue_count(self->references);
+    double masked = (double)tal_seqset_masked_count(self->references);
+    if (self->spill != NULL) {
+        int rank = tal_comm_rank(self->comm);
+        references = tal_spill_reference_count(self->spill, rank);
+        residues = (double)tal_spill_residue_count(self->spill, rank);
+        masked = (double)tal_spill_masked_count(self->spill);
+    }
     const tal_result_attribute all[] = {
-        f64_attribute("references", tal_seqset_count(self->references)),
-        f64_attribute("reference_residues", (double)tal_seqset_residue_count(self->references)),
+        f64_attribute("references", references),
+        f64_attribute("reference_residues", residues),
         f64_attribute("load_seconds", self->load_seconds),
         f64_attribute("mask_seconds", self->mask_seconds),
-        f64_attribute("masked_residues", (double)tal_seqset_masked_count(self->references)),
+        f64_attribute("masked_residues", masked),
         f64_attribute("score_seconds", times.score),
         f64_attribute("wait_seconds", times.wait),
         f64_attribute("trace_seconds", times.trace),

@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "app/diagnosis.h"
+#include "app/memory_plan.h"
 #include "app/progress.h"
 #include "dist/job.h"
 #include "mask/mask.h"
@@ -31,7 +32,9 @@ typedef struct tal_search_run {
     tal_stream *stream;
     tal_job *job;
     uint64_t block_count;
-    tal_seqset *references;
+    tal_seqset *references; /* in memory; empty when they are on disk */
+    tal_spill *spill;       /* NULL: in memory */
+    uint64_t tile_residues; /* of a tile on disk; 0: in memory */
     tal_set_info reference_info;
     tal_lid run_begin[TAL_TILE_RUNS + 1]; /* of the references, when ranks help each other */
     tal_matrix matrix;
@@ -61,6 +64,29 @@ double tal_search_run_seconds(uint64_t start_ns);
 /* Scoring, cuts, filter and strands from the options and the alphabet. Not collective, the same on
  * every rank. */
 tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet);
+
+/* The files of queries or references. */
+tal_load_params tal_search_run_load(const tal_search_run *self, bool is_query);
+
+/* --memory, in bytes; 0: none. */
+uint64_t tal_search_run_memory_limit(const tal_search_run *self);
+
+/* Queries of a block at most, and what the plan of memory knows before the inputs are read. */
+tal_lid tal_search_run_block_queries(const tal_search_run *self);
+tal_memory_needs tal_search_run_needs(const tal_search_run *self);
+
+/* Give tracing its part of --memory. */
+void tal_search_run_limit_trace(tal_search_run *self);
+
+/* Count the inputs and plan for --memory: sets tile_residues when references are to lie on disk.
+ * TAL_ERR_MEMORY when there is no plan. Collective; agreed status. */
+tal_status tal_search_run_fit(tal_search_run *self);
+
+/* Put the references to disk, in the job's folder, masked. Collective; agreed status. */
+tal_status tal_search_run_spill(tal_search_run *self);
+
+/* The result file. Collective; agreed status. */
+tal_status tal_search_run_assemble(tal_search_run *self);
 
 /* Let ranks help each other with the references just loaded, not yet masked, as TALARIA_TILES says.
  * Collective; agreed status. */

@@ -63,6 +63,9 @@ tal_status tal_search_run_share(tal_search_run *self)
     self->params.is_other_first = choice.is_other_first;
     if (tal_comm_size(self->comm) == 1 || choice.is_own_only)
         return TAL_OK;
+    self->params.has_sharing = true;
+    if (self->spill != NULL)
+        return TAL_OK;
     self->params.run_begin = self->run_begin;
     status = tal_seqset_sort_runs(self->references, TAL_TILE_RUNS, self->run_begin);
     return tal_comm_agree(self->comm, status);

@@ -472,19 +472,21 @@ static void set_bits(const tal_block_hits *hits, uint64_t window, uint64_t *bits
     }
 }
 
-static void take_bits(const tal_seqset *references, uint64_t window, const uint64_t *bits,
+static void take_bits(const tal_job_references *references, uint64_t window, const uint64_t *bits,
                       bool *is_hit)
 {
-    for (tal_lid lid = 0; lid < tal_seqset_count(references); lid++) {
-        uint64_t gid = tal_seqset_gid(references, lid);
+    const tal_seqset *set = references->set;
+    tal_lid count = set != NULL ? tal_seqset_count(set) : references->count;
+    for (tal_lid lid = 0; lid < count; lid++) {
+        uint64_t gid = set != NULL ? tal_seqset_gid(set, lid) : references->gid_begin + lid;
         if (gid >= window && gid - window < WINDOW_GIDS &&
             (bits[(gid - window) / 64] >> ((gid - window) % 64) & 1) != 0)
             is_hit[lid] = true;
     }
 }
 
-tal_status tal_job_mark_hits(tal_job *job, const tal_seqset *references, uint64_t sequence_count,
-                             bool *is_hit)
+tal_status tal_job_mark_hits(tal_job *job, const tal_job_references *references,
+                             uint64_t sequence_count, bool *is_hit)
 {
     uint64_t round = sequence_count < WINDOW_GIDS ? sequence_count : WINDOW_GIDS;
     size_t words = (size_t)(round / 64 + 1);

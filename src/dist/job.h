@@ -48,10 +48,17 @@ void tal_job_counts(const tal_job *job, uint64_t *out_counters, size_t counter_c
 tal_status tal_job_read(tal_job *job, uint64_t block, const tal_seqset **out_queries,
                         tal_block_hits *out_hits);
 
-/* is_hit[lid] = true for every reference of this rank that any finished block names. Collective;
- * agreed status. */
-tal_status tal_job_mark_hits(tal_job *job, const tal_seqset *references, uint64_t sequence_count,
-                             bool *is_hit);
+/* References of this rank: those of a set, or `count` of consecutive gids. */
+typedef struct tal_job_references {
+    const tal_seqset *set; /* NULL: the gids from gid_begin on */
+    tal_gid gid_begin;
+    tal_lid count;
+} tal_job_references;
+
+/* is_hit[i] = true for every reference of this rank, by place, that any finished block names.
+ * Collective; agreed status. */
+tal_status tal_job_mark_hits(tal_job *job, const tal_job_references *references,
+                             uint64_t sequence_count, bool *is_hit);
 
 /* Release; the folder is removed when is_done or when no block is finished. Accepts NULL.
  * Collective. */

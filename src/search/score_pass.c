@@ -269,7 +269,7 @@ static tal_status score_view(score_pass *pass)
         .function = score_units,
         .context = pass,
     };
-    if (tal_tiles_is_shared(search->tiles)) {
+    if (tal_tiles_has_meanwhile(search->tiles)) {
         loop.meanwhile = meanwhile;
         loop.meanwhile_context = search->tiles;
     }
@@ -313,7 +313,7 @@ tal_status tal_search_score(tal_search *search)
     uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
     score_pass pass = {
         .search = search,
-        .cells_total = query_residues * tal_seqset_residue_count(search->references) * strands,
+        .cells_total = query_residues * tal_tiles_residue_count(search->tiles) * strands,
         .progress_ns = tal_clock_ns(),
     };
     tal_status status = score_views(&pass);

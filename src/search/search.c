@@ -87,7 +87,7 @@ static tal_status plan_references(tal_search *search)
     tal_ladder_rates rates = tal_ladder_rates_of(&search->ladder);
     tal_status status =
         tal_plan_order(search->own_references, &search->own_order, &search->own_order_count);
-    if (params->run_begin != NULL)
+    if (params->has_sharing)
         status = tal_comm_agree(search->comm, status);
     if (status != TAL_OK)
         return status;
@@ -101,7 +101,10 @@ static tal_status plan_references(tal_search *search)
         .order_count = search->own_order_count,
         .pair_count = search->own_pair_count,
         .rates = rates,
+        .has_pairs = !params->is_filtered,
+        .spill = params->spill,
         .run_begin = params->run_begin,
+        .is_shared = params->has_sharing,
         .is_whole = params->device != NULL,
         .is_other_first = params->is_other_first,
     };
@@ -133,7 +136,7 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     tal_kernel_table_init(&search->ladder.table, params->isa);
     tal_status status = create_workers(search);
     /* What is collective comes before what a rank may leave out. */
-    if (params->run_begin != NULL)
+    if (params->has_sharing)
         status = tal_comm_agree(comm, status);
     if (status == TAL_OK)
         status = plan_references(search);

@@ -73,10 +73,13 @@ typedef struct tal_search_params {
     uint64_t residue_count;   /* of the whole reference set */
     uint64_t sequence_count;
     uint64_t len_max;
-    /* Runs of the references, each sorted by length: TAL_TILE_RUNS + 1 entries as
-     * tal_seqset_sort_runs gives them. Then ranks that are done help others (tiles.h). NULL: each
-     * scores its own. The same on all ranks; a view. */
+    /* Ranks that are done help others (tiles.h): needs run_begin, runs of the references that are
+     * each sorted by length, TAL_TILE_RUNS + 1 entries as tal_seqset_sort_runs gives them; or that
+     * the references are on disk: in `spill`, the set given being empty. The same on all ranks but
+     * for the contents; views. */
+    bool has_sharing;
     const tal_lid *run_begin;
+    tal_spill *spill;
     bool is_other_first;   /* for tests: others' tiles before one's own */
     double slow_down;      /* for tests: this rank takes so many times as long; 0, 1: it does not */
     size_t trace_bytes;    /* memory of one worker's traceback */

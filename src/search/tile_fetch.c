@@ -69,6 +69,62 @@ void tal_tile_slot_deinit(tal_tile_slot *slot)
     *slot = (tal_tile_slot){0};
 }
 
+/* Room for the lids of that many sequences. */
+static tal_status reserve_lids(tal_tile_slot *slot, size_t count)
+{
+    if (count <= slot->lid_capacity)
+        return TAL_OK;
+    tal_free(slot->lids);
+    slot->lid_capacity = 0;
+    slot->lids = tal_alloc_array(count, sizeof(*slot->lids));
+    if (slot->lids == NULL)
+        return TAL_ERR_MEMORY;
+    slot->lid_capacity = count;
+    return TAL_OK;
+}
+
+/* The view of what is in the slot. */
+static tal_status make_view(tal_tile_slot *slot, int rank)
+{
+    tal_free(slot->order);
+    slot->order = NULL;
+    tal_lid order_count = 0;
+    tal_status status = tal_plan_order(slot->set, &slot->order, &order_count);
+    if (status == TAL_OK)
+        slot->view = (tal_tile_view){
+            .set = slot->set,
+            .order = slot->order,
+            .order_count = order_count,
+            .holder = (uint32_t)rank,
+            .lids = slot->lids,
+            .tile_count = 1,
+        };
+    return status;
+}
+
+tal_status tal_tile_read(tal_spill *spill, tal_ladder_rates rates, bool has_pairs, int rank,
+                         uint64_t tile, tal_tile_slot *slot, uint64_t *byte_count)
+{
+    const tal_spill_tile *place = tal_spill_tile_get(spill, rank, (size_t)tile);
+    tal_status status = TAL_OK;
+    if (slot->set == NULL)
+        status = tal_seqset_create(tal_spill_alphabet(spill), &slot->set);
+    if (status == TAL_OK)
+        status = reserve_lids(slot, place->count);
+    if (status == TAL_OK)
+        status = tal_spill_read(spill, rank, (size_t)tile, slot->set);
+    if (status != TAL_OK)
+        return status;
+    for (tal_lid i = 0; i < place->count; i++)
+        slot->lids[i] = place->first_lid + i;
+    *byte_count += place->bytes;
+    status = make_view(slot, rank);
+    if (status == TAL_OK && has_pairs)
+        slot->view.pair_count =
+            tal_plan_pair_count(slot->set, slot->order, slot->view.order_count, rates);
+    return status;
+}
+
 /* Room for the tile that the row tells of. */
 static tal_status make_room(tal_tile_slot *slot, tal_alphabet alphabet,
                             tal_seqset_arrays *out_arrays, size_t *out_count)
@@ -82,14 +138,8 @@ static tal_status make_room(tal_tile_slot *slot, tal_alphabet alphabet,
     tal_status status = TAL_OK;
     if (slot->set == NULL)
         status = tal_seqset_create(alphabet, &slot->set);
-    if (status == TAL_OK && count > slot->lid_capacity) {
-        tal_free(slot->lids);
-        slot->lid_capacity = 0;
-        slot->lids = tal_alloc_array(count, sizeof(*slot->lids));
-        if (slot->lids == NULL)
-            return TAL_ERR_MEMORY;
-        slot->lid_capacity = count;
-    }
+    if (status == TAL_OK)
+        status = reserve_lids(slot, (size_t)count);
     if (status == TAL_OK)
         status = tal_seqset_shape(slot->set, (tal_lid)count, residues, out_arrays);
     *out_count = (size_t)count;
@@ -142,20 +192,7 @@ tal_status tal_tile_fetch(const tal_tile_windows *windows, tal_alphabet alphabet
     renumber(slot, &arrays);
     *byte_count += sizeof(slot->row) + at * 2 * sizeof(uint64_t) + residues;
 
-    tal_free(slot->order);
-    slot->order = NULL;
-    tal_lid order_count = 0;
-    status = tal_plan_order(slot->set, &slot->order, &order_count);
-    if (status != TAL_OK)
-        return status;
-    slot->view = (tal_tile_view){
-        .set = slot->set,
-        .order = slot->order,
-        .order_count = order_count,
-        .pair_count = (tal_lid)slot->row.pair_count,
-        .holder = (uint32_t)rank,
-        .lids = slot->lids,
-        .tile_count = 1,
-    };
-    return TAL_OK;
+    status = make_view(slot, rank);
+    slot->view.pair_count = (tal_lid)slot->row.pair_count;
+    return status;
 }

@@ -55,12 +55,14 @@ static tal_status share(tal_tiles *tiles)
     size_t size = (size_t)tal_comm_size(tiles->comm);
     tiles->tile_counts = tal_alloc_array(size, sizeof(*tiles->tile_counts));
     tiles->victims = tal_alloc_array(size, sizeof(*tiles->victims));
+    tal_spill *spill = tiles->params.spill;
     bool is_complete = tiles->tile_counts != NULL && tiles->victims != NULL;
     tal_status status = tal_comm_agree(tiles->comm, is_complete ? TAL_OK : TAL_ERR_MEMORY);
     if (status != TAL_OK)
         return status;
-    status = tal_tile_windows_init(&tiles->windows, tiles->comm, &tiles->params, tiles->tiles,
-                                   tiles->tile_count);
+    if (spill == NULL)
+        status = tal_tile_windows_init(&tiles->windows, tiles->comm, &tiles->params, tiles->tiles,
+                                       tiles->tile_count);
     if (status == TAL_ERR_INTERNAL) {
         tal_log(TAL_LOG_INFO, "ranks cannot help each other: %s", tal_status_message());
         return TAL_OK;
@@ -79,7 +81,8 @@ static tal_status share(tal_tiles *tiles)
 
 tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_tiles **out_tiles)
 {
-    bool is_shared = params->run_begin != NULL;
+    bool is_shared = params->is_shared;
+    TAL_ASSERT(!is_shared || params->run_begin != NULL || params->spill != NULL);
     tal_tiles *tiles = tal_alloc_zero(sizeof(*tiles));
     size_t tile_max = is_shared && !params->is_whole ? TAL_TILE_COUNT : 1;
     tal_status status = TAL_ERR_MEMORY;
@@ -92,6 +95,8 @@ tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_
     if (status == TAL_OK)
         tiles->tile_count = tal_tile_cut(params->set, params->order, params->order_count,
                                          params->pair_count, params->rates, tile_max, tiles->tiles);
+    if (status == TAL_OK && params->spill != NULL)
+        tiles->tile_count = tal_spill_count(params->spill, tal_comm_rank(comm));
     if (is_shared)
         status = tal_comm_agree(comm, status);
     if (status == TAL_OK && is_shared)
@@ -128,7 +133,33 @@ static uint64_t draw(tal_tiles *tiles, uint64_t count)
     return before;
 }
 
-/* The next own tiles, if any. */
+/* A tile of this or another rank into the slot that is free; failures are kept. */
+static bool fill_slot(tal_tiles *tiles, int rank, uint64_t tile, uint64_t *byte_count)
+{
+    const tal_tiles_params *params = &tiles->params;
+    tal_tile_slot *slot = &tiles->slots[1 - tiles->slot_in_use];
+    if (params->spill != NULL)
+        tiles->status = tal_tile_read(params->spill, params->rates, params->has_pairs, rank, tile,
+                                      slot, byte_count);
+    else
+        tiles->status = tal_tile_fetch(&tiles->windows, tal_seqset_alphabet(params->set), rank,
+                                       tile, slot, byte_count);
+    return tiles->status == TAL_OK;
+}
+
+/* The next own tile from disk into the slot that is free. */
+static bool read_own(tal_tiles *tiles)
+{
+    uint64_t bytes = 0;
+    uint64_t next = tiles->status == TAL_OK ? draw(tiles, 1) : UINT64_MAX;
+    if (next >= tiles->tile_count)
+        return false;
+    tiles->counts.own++;
+    tiles->block_own++;
+    return fill_slot(tiles, tal_comm_rank(tiles->comm), next, &bytes);
+}
+
+/* The next own tiles in memory, if any. */
 static bool take_own(tal_tiles *tiles)
 {
     uint64_t next = draw(tiles, 0);
@@ -197,9 +228,7 @@ static bool take_other(tal_tiles *tiles)
         uint64_t tile = tal_window_fetch_add(tiles->counters, rank, COUNTER_NEXT, 1);
         if (tile >= tiles->tile_counts[rank])
             continue; /* Others were quicker; the next look finds it dry. */
-        tiles->status =
-            tal_tile_fetch(&tiles->windows, tal_seqset_alphabet(tiles->params.set), rank, tile,
-                           &tiles->slots[1 - tiles->slot_in_use], &tiles->counts.taken_bytes);
+        (void)fill_slot(tiles, rank, tile, &tiles->counts.taken_bytes); /* Kept in tiles->status. */
         is_taken = true;
     }
     tiles->counts.taken += is_taken;
@@ -207,42 +236,89 @@ static bool take_other(tal_tiles *tiles)
     return is_taken && tiles->status == TAL_OK;
 }
 
+/* Something into the slot that is free: own tiles on disk, others' tiles. */
+static bool take_ahead(tal_tiles *tiles)
+{
+    bool is_on_disk = tiles->params.spill != NULL;
+    if (tiles->params.is_other_first)
+        return take_other(tiles) || (is_on_disk && read_own(tiles));
+    return (is_on_disk && read_own(tiles)) || take_other(tiles);
+}
+
 tal_status tal_tiles_take(tal_tiles *tiles, const tal_tile_view **out_view)
 {
     *out_view = NULL;
-    bool is_own_first = !tiles->params.is_other_first;
+    bool is_in_memory = tiles->params.spill == NULL;
+    bool is_own_first = is_in_memory && !tiles->params.is_other_first;
     if (tiles->status == TAL_OK && !tiles->has_ahead && is_own_first && take_own(tiles)) {
         *out_view = &tiles->own;
         return TAL_OK;
     }
-    if (tiles->has_ahead || take_other(tiles)) {
+    if (tiles->has_ahead || take_ahead(tiles)) {
         tiles->has_ahead = false;
         tiles->slot_in_use = 1 - tiles->slot_in_use;
         *out_view = &tiles->slots[tiles->slot_in_use].view;
-    } else if (tiles->status == TAL_OK && !is_own_first && take_own(tiles)) {
+    } else if (tiles->status == TAL_OK && is_in_memory && take_own(tiles)) {
         *out_view = &tiles->own;
     }
     return tiles->status;
 }
 
-bool tal_tiles_is_shared(const tal_tiles *tiles)
+bool tal_tiles_has_meanwhile(const tal_tiles *tiles)
 {
-    return tiles->is_shared;
+    return tiles->is_shared || tiles->params.spill != NULL;
 }
 
 void tal_tiles_meanwhile(tal_tiles *tiles)
 {
     tal_comm_progress(tiles->comm);
-    if (tiles->has_ahead || tiles->victim_count == 0)
+    if (tiles->has_ahead || tiles->status != TAL_OK)
         return;
+    bool is_on_disk = tiles->params.spill != NULL;
     bool is_own_dry = draw(tiles, 0) >= tiles->tile_count;
-    if (is_own_dry || tiles->params.is_other_first)
-        tiles->has_ahead = take_other(tiles);
+    if (is_own_dry ? tiles->victim_count > 0 : is_on_disk || tiles->params.is_other_first)
+        tiles->has_ahead = take_ahead(tiles);
+}
+
+uint64_t tal_tiles_residue_count(const tal_tiles *tiles)
+{
+    const tal_spill *spill = tiles->params.spill;
+    return spill == NULL ? tal_seqset_residue_count(tiles->params.set)
+                         : tal_spill_residue_count(spill, tal_comm_rank(tiles->comm));
+}
+
+size_t tal_tiles_portion_count(const tal_tiles *tiles)
+{
+    return tiles->params.spill == NULL ? 1 : tiles->tile_count;
+}
+
+tal_lid tal_tiles_portion_begin(const tal_tiles *tiles, size_t idx)
+{
+    if (tiles->params.spill == NULL)
+        return idx == 0 ? 0 : tal_seqset_count(tiles->params.set);
+    if (idx == 0)
+        return 0;
+    const tal_spill_tile *before =
+        tal_spill_tile_get(tiles->params.spill, tal_comm_rank(tiles->comm), idx - 1);
+    return before->first_lid + before->count;
+}
+
+tal_status tal_tiles_load(tal_tiles *tiles, size_t idx, const tal_tile_view **out_view)
+{
+    *out_view = NULL;
+    if (tiles->params.spill == NULL)
+        return TAL_OK;
+    uint64_t bytes = 0;
+    if (!fill_slot(tiles, tal_comm_rank(tiles->comm), idx, &bytes))
+        return tiles->status;
+    tiles->slot_in_use = 1 - tiles->slot_in_use;
+    *out_view = &tiles->slots[tiles->slot_in_use].view;
+    return TAL_OK;
 }
 
 void tal_tiles_note(tal_tiles *tiles, const tal_tile_view *view, uint64_t ns)
 {
-    if (view != &tiles->own)
+    if (view->holder != (uint32_t)tal_comm_rank(tiles->comm))
         return;
     /* The last claim counts half. */
     uint64_t tile_ns = ns / view->tile_count;

@@ -16,6 +16,7 @@
 
 #include "align/ladder.h"
 #include "comm/comm.h"
+#include "search/spill.h"
 #include "seq/seqset.h"
 
 enum {
@@ -40,8 +41,11 @@ typedef struct tal_tiles_params {
     const tal_lid *order;
     tal_lid order_count, pair_count;
     tal_ladder_rates rates;
-    /* Sorted runs of the set: TAL_TILE_RUNS + 1 entries; NULL: tiles are not shared. */
+    bool has_pairs;   /* long references are scored one at a time: where a tile comes from disk */
+    tal_spill *spill; /* where the references are instead, `set` being empty; or NULL */
+    /* Sorted runs of the set: TAL_TILE_RUNS + 1 entries. */
     const tal_lid *run_begin;
+    bool is_shared;      /* with run_begin or a spill only */
     bool is_whole;       /* this rank: one tile, and takes no others (a device works on it) */
     bool is_other_first; /* for tests: others' tiles before one's own */
 } tal_tiles_params;
@@ -70,13 +74,23 @@ tal_status tal_tiles_take(tal_tiles *tiles, const tal_tile_view **out_view);
 void tal_tiles_meanwhile(tal_tiles *tiles);
 
 /* Whether tal_tiles_meanwhile has anything to do. */
-bool tal_tiles_is_shared(const tal_tiles *tiles);
+bool tal_tiles_has_meanwhile(const tal_tiles *tiles);
 
 /* Say how long the last view took. */
 void tal_tiles_note(tal_tiles *tiles, const tal_tile_view *view, uint64_t ns);
 
 /* This rank cannot go on: leave nothing for others to do in vain. */
 void tal_tiles_abandon(tal_tiles *tiles);
+
+/* Of all of this rank's references. */
+uint64_t tal_tiles_residue_count(const tal_tiles *tiles);
+
+/* This rank's references as they fit in memory: all of them, or tile by tile. */
+size_t tal_tiles_portion_count(const tal_tiles *tiles);
+/* The lids of portion idx begin with this one; portion count: the end. */
+tal_lid tal_tiles_portion_begin(const tal_tiles *tiles, size_t idx);
+/* *out_view is NULL when there is one portion, of all. Valid until the next call. */
+tal_status tal_tiles_load(tal_tiles *tiles, size_t idx, const tal_tile_view **out_view);
 
 /* Ready for the next block. All ranks must have finished taking, and a collective call must follow
  * before the next take. */

@@ -39,7 +39,10 @@ void tal_tile_windows_deinit(tal_tile_windows *windows);
 
 void tal_tile_slot_deinit(tal_tile_slot *slot);
 
-/* Read tile `tile` of a rank into the slot; adds the bytes read to *byte_count. Not collective. */
+/* Read tile `tile` of a rank into the slot, from the rank's memory or from disk; adds the bytes
+ * read to *byte_count. Not collective. */
+tal_status tal_tile_read(tal_spill *spill, tal_ladder_rates rates, bool has_pairs, int rank,
+                         uint64_t tile, tal_tile_slot *slot, uint64_t *byte_count);
 tal_status tal_tile_fetch(const tal_tile_windows *windows, tal_alphabet alphabet, int rank,
                           uint64_t tile, tal_tile_slot *slot, uint64_t *byte_count);
 

@@ -13,20 +13,24 @@
 #include <string.h>
 
 typedef struct trace_task {
-    uint64_t cells;
+    size_t portion; /* of this rank's references: what is in memory at a time (tiles.h) */
+    uint64_t cells; /* or query residues, when the references are on disk */
     tal_lid query;
-    tal_candidate candidate;
+    tal_candidate candidate; /* its lid counts from the portion's begin */
 } trace_task;
 
 typedef struct trace_pass {
     tal_search *search;
     trace_task *tasks;
+    size_t first; /* of the portion at work */
 } trace_pass;
 
 static int compare_tasks(const void *left, const void *right)
 {
     const trace_task *a = left;
     const trace_task *b = right;
+    if (a->portion != b->portion)
+        return a->portion < b->portion ? -1 : 1;
     return (a->cells < b->cells) - (a->cells > b->cells);
 }
 
@@ -110,7 +114,7 @@ static tal_status trace_item(void *context, int worker, size_t idx)
 {
     trace_pass *pass = context;
     tal_search *search = pass->search;
-    const trace_task *task = &pass->tasks[idx];
+    const trace_task *task = &pass->tasks[pass->first + idx];
     const tal_candidate *candidate = &task->candidate;
     const tal_query_view *view = &search->views[task->query];
     tal_trace_job job = {
@@ -152,9 +156,21 @@ static tal_status trace_item(void *context, int worker, size_t idx)
 static void add_task(trace_pass *pass, size_t *at, tal_lid query, const tal_candidate *candidate)
 {
     const tal_search *search = pass->search;
-    uint64_t query_len = (uint64_t)tal_seqset_len(search->queries, query);
-    uint64_t ref_len = (uint64_t)tal_seqset_len(search->references, candidate->lid);
-    pass->tasks[(*at)++] = (trace_task){query_len * ref_len, query, *candidate};
+    uint64_t cells = (uint64_t)tal_seqset_len(search->queries, query);
+    if (search->params.spill == NULL)
+        cells *= (uint64_t)tal_seqset_len(search->references, candidate->lid);
+    size_t low = 0;
+    size_t high = tal_tiles_portion_count(search->tiles);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (tal_tiles_portion_begin(search->tiles, middle) <= candidate->lid)
+            low = middle;
+        else
+            high = middle;
+    }
+    trace_task task = {low, cells, query, *candidate};
+    task.candidate.lid -= tal_tiles_portion_begin(search->tiles, low);
+    pass->tasks[(*at)++] = task;
 }
 
 /* Those of this rank's references, found here or elsewhere. */
@@ -175,6 +191,27 @@ static void list_tasks(trace_pass *pass, size_t *out_count)
     }
 }
 
+/* Portion by portion: what of the references is in memory at a time. */
+static tal_status trace_portions(trace_pass *pass, size_t task_count)
+{
+    tal_search *search = pass->search;
+    tal_status status = TAL_OK;
+    while (pass->first < task_count && status == TAL_OK) {
+        size_t portion = pass->tasks[pass->first].portion;
+        size_t end = pass->first;
+        while (end < task_count && pass->tasks[end].portion == portion)
+            end++;
+        const tal_tile_view *view;
+        status = tal_tiles_load(search->tiles, portion, &view);
+        tal_search_use(search, view);
+        if (status == TAL_OK)
+            status = tal_team_for(search->team, end - pass->first, trace_item, pass);
+        pass->first = end;
+    }
+    tal_search_use(search, NULL);
+    return status;
+}
+
 tal_status tal_search_trace(tal_search *search)
 {
     for (int i = 0; i < tal_team_size(search->team); i++)
@@ -192,7 +229,7 @@ tal_status tal_search_trace(tal_search *search)
     list_tasks(&pass, &task_count);
     if (task_count > 1)
         qsort(pass.tasks, task_count, sizeof(*pass.tasks), compare_tasks);
-    tal_status status = tal_team_for(search->team, task_count, trace_item, &pass);
+    tal_status status = trace_portions(&pass, task_count);
     tal_free(pass.tasks);
     return status;
 }

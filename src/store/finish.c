@@ -65,7 +65,9 @@ static tal_status pack_references(const tal_result_closing *closing, uint64_t gi
             continue;
         const char *header = tal_seqset_header(closing->references, lid);
         reference_record record = {.gid = tal_seqset_gid(closing->references, lid),
-                                   .len = tal_seqset_len(closing->references, lid),
+                                   .len = closing->lens != NULL
+                                              ? closing->lens[lid]
+                                              : tal_seqset_len(closing->references, lid),
                                    .header_bytes = (uint32_t)strlen(header)};
         uint64_t *at = &cursor[owner_of(record.gid, gid_max, size)];
         memcpy(packed->data + *at, &record, sizeof(record));

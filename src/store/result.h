@@ -44,7 +44,8 @@ tal_status tal_result_append(tal_result_writer *writer, const tal_seqset *querie
  * removed. Destroys the writer in every case. Collective; agreed status. */
 typedef struct tal_result_closing {
     const tal_seqset *references;
-    const bool *is_hit; /* one per reference of this rank */
+    const bool *is_hit;  /* one per reference of this rank */
+    const int32_t *lens; /* likewise; NULL: as the set says */
     const tal_set_info *query_info;
     const tal_set_info *reference_info;
     const tal_result_attribute *parameters;

@@ -108,29 +108,60 @@ class Memory(PlanCase):
         self.assertFalse(os.path.exists(out))
         self.assertEqual(sorted(os.listdir(self.folder)), ["queries.fa", "refs.fa"])
 
-    def test_enough_ranks_are_named_and_are_enough(self):
-        big = self.file("big.fa", fasta(7, 2500, 10000))
+    def test_what_does_not_fit_is_planned_on_disk(self):
+        big = self.simulated(7)
         need = number(self.plan(self.queries, big), "memory of each rank", " MiB")
-        limit = f"{int(need) - 10}M"
-        result = self.expect_error(71, ["start at least "], "search", self.queries, big,
-                                   "--dry-run", "--memory", limit, "--threads", "1")
-        ranks = int(re.search(r"at least (\d+) ranks", result.err).group(1))
-        self.assertEqual(ranks, 2)
-        self.plan(self.queries, big, "--memory", limit, ranks=ranks)
+        text = self.plan(self.queries, big, "--memory", f"{int(need) - 10}M", "--max-hits", "5")
+        self.assertRegex(text, r"references +on disk, \d+ tiles of each rank")
+        text = self.plan(self.queries, big, "--memory", "1G")
+        self.assertRegex(text, r"references +in memory, one pass")
 
-    def test_a_search_that_fits_runs_and_keeps_below_its_estimate(self):
-        result = self.path("out.h5")
-        self.run_ok("search", self.queries, self.references, "-o", result, "--memory", "1G",
-                    "--threads", "1")
-        try:
-            import h5py
-        except ImportError:
-            self.skipTest("no h5py")
+    def test_a_limit_is_kept_and_changes_no_hit(self):
+        """The limit falls until references go to disk, and on to refusal; peaks stay below it."""
         if "sanitize=none" not in self.run_ok("info").out:
             self.skipTest("sanitizers take memory of their own")
-        estimate = number(self.plan(self.queries, self.references), "memory of each rank", " MiB")
-        with h5py.File(result, "r") as file:
-            self.assertLess(file["ranks/peak_bytes"][:].max(), estimate * 2**20)
+        big = self.simulated(8)
+        with open(big, encoding="utf-8") as file:
+            queries = self.file("q.fa", "".join(file.readline() for _ in range(20)))
+        out = self.path("out.h5")
+        digests, on_disk = set(), 0
+        for limit in (400, *range(160, 30, -15)):
+            if not self.search_within(limit, queries, big, out):
+                break
+            on_disk += self.was_on_disk
+            digests.add(cli.sha256(self.path("out.json")))
+        self.assertEqual(len(digests), 1)
+        self.assertGreater(on_disk, 0)
+
+    def simulated(self, seed):
+        """About 24 million residues."""
+        path = self.path("big.fa")
+        self.run_ok("simulate", "--sequences", "70000", "--families", "60000", "--seed", seed,
+                    "--no-truth", "-o", path)
+        return path
+
+    def search_within(self, limit, queries, references, out):
+        """Search under a limit in MiB; false when it is refused."""
+        result = cli.talaria("search", queries, references, "-o", out, "--force", "--threads", "1",
+                             "--memory", f"{limit}M", "--max-hits", "5")
+        if result.code == 71:
+            self.assertIn("even with the references on disk", result.err)
+            self.assertFalse(os.path.exists(out + ".job"))
+            return False
+        self.assertEqual(result.code, 0, result.err)
+        self.was_on_disk = "references do not fit" in result.err
+        self.run_ok("export", out, "--format", "json", "-o", self.path("out.json"), "--force")
+        for peak in self.peaks(out):
+            self.assertLess(peak, limit * 2**20)
+        return True
+
+    def peaks(self, result):
+        dump = cli.shutil.which("h5dump")
+        if dump is None:
+            self.skipTest("no h5dump")
+        text = cli.subprocess.run([dump, "-d", "/ranks/peak_bytes", "-y", result],
+                                  stdout=cli.subprocess.PIPE, check=True).stdout.decode()
+        return [float(each) for each in text.split("DATA {")[1].split("}")[0].split(",")]
 
 
 if __name__ == "__main__":
