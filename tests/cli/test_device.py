@@ -234,10 +234,33 @@ class Device(cli.Case):
             for row in rows[1:]:
                 self.assertGreater(float(row[4]), 0)
                 self.assertGreaterEqual(int(row[6]), 1)
-                self.assertEqual(row[7], "12" if backend == "cuda" else "-")  # 256 of 2048 threads
+                self.assertEqual(row[7] == "-", backend != "cuda")
                 self.assertEqual(row[8] == "-" or int(row[9]) == 0, backend == "host")
         self.expect_error(78, ["no device can be used"], "bench", "device", "--config",
                           self.config(gpu_backend="opencl", gpu_device=200))
+
+    @unittest.skipUnless("cuda" in BACKENDS, "no CUDA device")
+    def test_keys_of_cuda_have_their_effect(self):
+        def groups(**keys):
+            csv = self.path("device.csv")
+            done = self.run_ok("bench", "device", "--config", self.config(gpu_backend="cuda", **keys),
+                               "--lengths", "800", "--references", 1, "--query-count", 2,
+                               "--sample-us", 1, "--csv", csv)
+            with open(csv, encoding="utf-8") as file:
+                return done.out, int(file.read().splitlines()[1].split(",")[6])
+
+        few, small = groups(cuda_threads_per_block=64, cuda_shared_memory_kb=16)
+        many, large = groups(cuda_threads_per_block=256, cuda_shared_memory_kb=200)
+        self.assertIn("groups of 64,", few)
+        self.assertIn("groups of 256,", many)
+        self.assertGreater(small, large)  # less memory for each, more at once
+        giant = letters(random.Random(12), "ACGT", 300000)
+        references = self.file("refs.fa", fasta([("giant", giant)]))
+        queries = self.file("queries.fa", fasta([("part", giant[5000:5400])]))
+        for streams in (5, 7):  # Too many for the memory, which is said with their number.
+            _, log, _ = self.search(queries, references, "--type", "nucleotide",
+                                    gpu_backend="cuda", gpu_memory_gb=0.0625, cuda_streams=streams)
+            self.assertIn(f"{streams} batches in flight", log)
 
     @unittest.skipUnless("opencl" in BACKENDS, "no OpenCL device")
     def test_work_groups_have_the_configured_size(self):

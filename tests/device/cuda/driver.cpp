@@ -340,9 +340,14 @@ EXPORT int cuFuncSetAttribute(void *, int, int value)
     return value <= setting("EMULATED_CUDA_SHARED_KB", 227) * 1024 ? SUCCESS : INVALID_VALUE;
 }
 
-EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *out_blocks, void *, int, size_t)
+/* By threads and shared memory; registers do not count here. */
+EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *out_blocks, void *, int threads,
+                                                       size_t shared_bytes)
 {
-    *out_blocks = 1;
+    size_t shared = (size_t)setting("EMULATED_CUDA_SHARED_KB", 227) * 1024;
+    size_t by_threads = 2048 / (size_t)threads;
+    size_t by_memory = shared_bytes == 0 ? by_threads : shared / shared_bytes;
+    *out_blocks = (int)(by_threads < by_memory ? by_threads : by_memory);
     return answer();
 }
 
