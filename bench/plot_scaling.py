@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw what `talaria bench scaling --csv FILE` or `bench contention --csv FILE` measured.
+"""Draw what `talaria bench STUDY --csv FILE` measured: scaling, contention, strong, weak, table.
 
 usage: bench/plot_scaling.py FILE.csv [PICTURE.svg]
 
@@ -9,47 +9,47 @@ import csv
 import os
 import sys
 
+SHARES = {"efficiency": "efficiency", "comm_share": "communication", "wait_share": "waiting",
+          "io_share": "I/O"}
+
 
 def read(path):
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def group(rows, key):
-    groups = {}
-    for row in rows:
-        groups.setdefault(row[key], []).append(row)
-    return groups
-
-
 def choose(rows):
-    """The column that makes the groups, the one drawn, and its title."""
-    if "speedup" in rows[0]:
-        return "study", "speedup", "speed-up over one thread"
-    return "subject", "ns_median", "ns per operation"
+    """Lines by name, each a list of (x, y); the title of x, that of y."""
+    if "ranks" in rows[0]:
+        return {name: [(int(row["ranks"]), float(row[column])) for row in rows]
+                for column, name in SHARES.items()}, "ranks", "share"
+    key, value, title = ("study", "speedup", "speed-up over one thread") \
+        if "speedup" in rows[0] else ("subject", "ns_median", "ns per operation")
+    lines = {}
+    for row in rows:
+        lines.setdefault(row[key], []).append((int(row["threads"]), float(row[value])))
+    return lines, "threads", title
 
 
-def draw_text(groups, value, title):
-    print(title)
-    largest = max(float(row[value]) for rows in groups.values() for row in rows)
-    for name, rows in groups.items():
-        for row in rows:
-            number = float(row[value])
-            print(f"{name:>22} {row['threads']:>5} {number:10.2f} {'#' * round(50 * number / largest)}")
+def draw_text(lines, x_title, y_title):
+    print(f"{y_title} by {x_title}")
+    largest = max(y for line in lines.values() for _, y in line) or 1
+    for name, line in lines.items():
+        for x, y in line:
+            print(f"{name:>22} {x:>5} {y:10.2f} {'#' * round(50 * y / largest)}")
 
 
-def draw_picture(pyplot, groups, value, title, path):
+def draw_picture(pyplot, lines, x_title, y_title, path):
     figure, axes = pyplot.subplots(figsize=(6, 4))
-    threads = sorted({int(row["threads"]) for rows in groups.values() for row in rows})
-    for name, rows in groups.items():
-        axes.plot([int(row["threads"]) for row in rows], [float(row[value]) for row in rows], "o-",
-                  label=name)
-    if value == "speedup":
-        axes.plot(threads, threads, ":", color="grey", label="ideal")
+    places = sorted({x for line in lines.values() for x, _ in line})
+    for name, line in lines.items():
+        axes.plot([x for x, _ in line], [y for _, y in line], "o-", label=name)
+    if y_title.startswith("speed-up"):
+        axes.plot(places, places, ":", color="grey", label="ideal")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(threads, [str(count) for count in threads])
-    axes.set_xlabel("threads")
-    axes.set_ylabel(title)
+    axes.set_xticks(places, [str(place) for place in places])
+    axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title)
     axes.legend()
     figure.tight_layout()
     figure.savefig(path)
@@ -62,17 +62,16 @@ def main():
     rows = read(sys.argv[1])
     if not rows:
         sys.exit(f"'{sys.argv[1]}' has no rows")
-    key, value, title = choose(rows)
-    groups = group(rows, key)
+    drawing = choose(rows)
     try:
         import matplotlib
         matplotlib.use("Agg")
         from matplotlib import pyplot
     except ImportError:
-        draw_text(groups, value, title)
+        draw_text(*drawing)
         return
     path = sys.argv[2] if len(sys.argv) == 3 else os.path.splitext(sys.argv[1])[0] + ".svg"
-    draw_picture(pyplot, groups, value, title, path)
+    draw_picture(pyplot, *drawing, path)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ static const tal_option options[] = {
     {.name = "csv",
      .kind = TAL_VALUE_TEXT,
      .value_name = "FILE",
-     .help =
-         "write the numbers as comma-separated values too (bench/plot_scaling.py draws those of "
-         "scaling and contention)"},
+     .help = "write the numbers as comma-separated values too (bench/plot_scaling.py draws all but "
+             "those "
+             "of kernels)"},
     {.name = "max-threads",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
@@ -35,16 +35,16 @@ static const tal_option options[] = {
      .default_text = "2000",
      .min = 1,
      .max = 1e7,
-     .help = "scaling: proteins to search, of mean length 300; device: references of a batch"},
+     .help = "scaling, strong, weak: proteins to search, of mean length 300; in bench weak, for "
+             "each rank; device: references of a batch"},
     {.name = "query-count",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
      .default_text = "200",
      .min = 1,
      .max = 1e5,
-     .help = "scaling: proteins to search for; in the weak study, for each thread; device: queries "
-             "of a "
-             "batch"},
+     .help = "scaling, strong, weak: proteins to search for; in the weak study of threads, for "
+             "each thread; device: queries of a batch"},
     {.name = "long",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "WHERE",
@@ -64,6 +64,21 @@ static const tal_option options[] = {
      .is_repeatable = true,
      .help = "kernels: only this one, or this kind: score, score-local, score-local-8, gapless, "
              "identity, wave and so on; may be given several times"},
+    {.name = "folder",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "DIR",
+     .default_text = ".",
+     .help = "strong, weak: where a folder for sequences and results is made, on a file system "
+             "that all ranks see; it is removed at the end"},
+    {.name = "keep",
+     .kind = TAL_VALUE_FLAG,
+     .help = "strong, weak: keep the results in that folder"},
+    {.name = "search-options",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "WORDS",
+     .default_text = "--max-hits 100",
+     .help = "strong, weak: further options of each search, separated by blanks: "
+             "--search-options='--evalue 1e-5'"},
     {.name = "lengths",
      .kind = TAL_VALUE_TEXT,
      .value_name = "LIST",
@@ -162,37 +177,50 @@ static tal_status write_csv(const char *path, const tal_buffer *csv)
     return TAL_OK;
 }
 
+/* A study by its name. */
+typedef struct study_row {
+    const char *name;
+    int file_min, file_max; /* arguments after the name; file_max -1: any number */
+    bool has_ranks;         /* may be run by several */
+    tal_status (*run)(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+} study_row;
+
+static const study_row studies[] = {
+    {"scaling", 0, 0, false, tal_bench_scaling},
+    {"contention", 0, 0, false, tal_bench_contention},
+    {"kernels", 0, 0, false, tal_bench_kernels},
+    {"device", 0, 0, false, tal_bench_device},
+    {"strong", 0, -1, true, tal_bench_strong},
+    {"weak", 0, 0, true, tal_bench_weak},
+    {"table", 1, -1, false, tal_bench_table},
+    {"calibration", 2, 2, false, tal_bench_calibration},
+    {"sensitivity", 2, 2, false, tal_bench_sensitivity},
+};
+
 static tal_status run_study(const tal_run *run, tal_buffer *table)
 {
+    const char *name = tal_run_argument(run, 0);
+    int file_count = tal_run_argument_count(run) - 1;
+    const study_row *study = NULL;
+    for (size_t i = 0; i < sizeof(studies) / sizeof(studies[0]); i++)
+        if (strcmp(studies[i].name, name) == 0)
+            study = &studies[i];
+    if (study == NULL)
+        return tal_fail(TAL_ERR_USAGE,
+                        "unknown study '%.80s'; bench has scaling, contention, kernels, device, "
+                        "strong, weak, table, calibration and sensitivity",
+                        name);
+    if (!study->has_ranks && tal_comm_size(tal_run_comm(run)) > 1)
+        return tal_fail(TAL_ERR_USAGE, "bench %s is a matter of one rank; start it alone", name);
+    if (file_count < study->file_min || (study->file_max >= 0 && file_count > study->file_max))
+        return tal_fail(TAL_ERR_USAGE, "bench %s takes %s; see --help", name,
+                        study->file_max == 2   ? "two files"
+                        : study->file_max == 0 ? "no files"
+                                               : "files: results");
     tal_buffer csv = {0};
-    const char *study = tal_run_argument(run, 0);
-    bool has_files = strcmp(study, "calibration") == 0 || strcmp(study, "sensitivity") == 0;
-    tal_status status;
-    if (tal_comm_size(tal_run_comm(run)) > 1)
-        status = tal_fail(TAL_ERR_USAGE, "bench measures the threads of one rank; start it alone");
-    else if (tal_run_argument_count(run) != (has_files ? 3 : 1))
-        status = tal_fail(TAL_ERR_USAGE,
-                          has_files ? "bench %.80s takes two files; see --help"
-                                    : "bench %.80s takes no files",
-                          study);
-    else if (strcmp(study, "scaling") == 0)
-        status = tal_bench_scaling(run, table, &csv);
-    else if (strcmp(study, "contention") == 0)
-        status = tal_bench_contention(run, table, &csv);
-    else if (strcmp(study, "kernels") == 0)
-        status = tal_bench_kernels(run, table, &csv);
-    else if (strcmp(study, "calibration") == 0)
-        status = tal_bench_calibration(run, table, &csv);
-    else if (strcmp(study, "sensitivity") == 0)
-        status = tal_bench_sensitivity(run, table, &csv);
-    else if (strcmp(study, "device") == 0)
-        status = tal_bench_device(run, table, &csv);
-    else
-        status = tal_fail(TAL_ERR_USAGE,
-                          "unknown study '%.80s'; bench has scaling, contention, kernels, device, "
-                          "calibration and sensitivity",
-                          study);
-    if (status == TAL_OK && tal_run_text(run, "csv") != NULL)
+    tal_status status = study->run(run, table, &csv);
+    if (status == TAL_OK && tal_run_text(run, "csv") != NULL &&
+        tal_comm_rank(tal_run_comm(run)) == 0)
         status = write_csv(tal_run_text(run, "csv"), &csv);
     tal_buffer_deinit(&csv);
     return status;
@@ -210,9 +238,9 @@ static tal_status run_bench(tal_run *run)
 
 const tal_command tal_command_bench = {
     .name = "bench",
-    .arguments = "STUDY [FILE FILE]",
+    .arguments = "STUDY [FILE]...",
     .argument_min = 1,
-    .argument_max = 3,
+    .argument_max = -1,
     .summary = "measure speed and scaling, and what searches find and E-values are worth",
     .description =
         "'bench scaling' searches simulated proteins in memory, by the same code as 'search', with "
@@ -235,6 +263,17 @@ const tal_command tal_command_bench = {
         "counted. 'share' is what is reached of it. Where the build found libparasail, the last "
         "column is the ratio to the fastest of its kernels for the same alignments in the same "
         "round. Identity counts positions compared.\n"
+        "\n"
+        "'bench strong' and 'bench weak', run by all ranks of a job, make whole searches, files "
+        "and "
+        "result included, on 1, 2, 4, ... ranks up to all of them, while the other ranks sleep: "
+        "the same simulated proteins each time (strong; or QUERIES REFERENCES...), or references "
+        "in "
+        "proportion to the ranks (weak). 'efficiency' is the rate of cells per rank and thread "
+        "against that of one rank, 'imbalance' the longest scoring time over the mean, 'comm' and "
+        "'wait' the shares of the time in which ranks exchange data or wait for one another, 'I/O' "
+        "that of files and result. 'bench table RESULT.h5...' makes the same table of results that "
+        "are there, in the order given.\n"
         "\n"
         "'bench device' measures the device of [parallel.gpu], whatever use_gpu says, for queries "
         "and references of each length and for those of proteins: the rate with as many batches in "
@@ -268,6 +307,9 @@ const tal_command tal_command_bench = {
                 "talaria bench contention --csv contention.csv\n"
                 "talaria bench device --config gpu.toml --lengths 100,350 --references 200000\n"
                 "talaria bench kernels --kernel score-local --isa avx2 --lengths 100,1000\n"
+                "srun talaria bench strong --references 200000 --csv strong.csv\n"
+                "srun talaria bench weak --references 50000 --folder /scratch/me\n"
+                "talaria bench table ranks-1.h5 ranks-2.h5\n"
                 "talaria bench calibration proteins.fa references.fa --max-queries 300\n"
                 "talaria bench sensitivity domains.fa classes.tsv --hits blastp.m8",
     .options = options,

@@ -5,10 +5,15 @@
 #include "app/command.h"
 #include "base/buffer.h"
 
-enum { TAL_BENCH_REPEATS_MAX = 99, TAL_BENCH_STEPS_MAX = 16, TAL_BENCH_LENGTHS_MAX = 32 };
+enum {
+    TAL_BENCH_REPEATS_MAX = 99,
+    TAL_BENCH_STEPS_MAX = 24,
+    TAL_BENCH_LENGTHS_MAX = 32,
+    TAL_BENCH_ROWS_MAX = 256,
+};
 
-/* Thread counts 1, 2, 4, ... up to `limit`, and `limit` itself. Returns how many; out_counts has
- * room for TAL_BENCH_STEPS_MAX. Pure. */
+/* Counts of threads or ranks 1, 2, 4, ... up to `limit`, and `limit` itself. Returns how many;
+ * out_counts has room for TAL_BENCH_STEPS_MAX. Pure. */
 int tal_bench_steps(int limit, int *out_counts);
 
 /* The middle of `count` >= 1 values, which are sorted; of an even count the mean of two. */
@@ -27,5 +32,28 @@ tal_status tal_bench_contention(const tal_run *run, tal_buffer *table, tal_buffe
  * files are arguments after the study's name. */
 tal_status tal_bench_calibration(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
+/* The same from results that are there. One rank. */
+tal_status tal_bench_table(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
+/* Whole searches on 1, 2, 4, ... ranks; the table is rank 0's. Collective; status not agreed. */
+tal_status tal_bench_strong(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+tal_status tal_bench_weak(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
+/* How one search ran, from its result: mean and largest over ranks. */
+typedef struct tal_bench_run {
+    double ranks, threads; /* threads of each rank */
+    double cells, seconds;
+    double score_mean, score_largest;     /* seconds */
+    double comm_mean, wait_mean, io_mean; /* seconds */
+    double comm_bytes_mean, peak_bytes_largest;
+} tal_bench_run;
+
+/* TAL_ERR_DATA: not a result, or one of a program that did not say all this. */
+tal_status tal_bench_run_read(const char *path, tal_bench_run *out_row);
+
+/* Efficiency compares with the first of `count` >= 1 rows. */
+tal_status tal_bench_runs_format(const tal_bench_run *rows, int count, tal_buffer *table,
+                                 tal_buffer *csv);
 
 #endif

@@ -296,6 +296,33 @@ bool tal_result_find_attribute(const tal_result_reader *reader, const char *grou
     return is_found;
 }
 
+tal_status tal_result_rank_numbers(const tal_result_reader *reader, const char *name,
+                                   tal_buffer *out)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "/ranks/%s", name); /* Too long: there is none. */
+    tal_status status = TAL_OK;
+    hsize_t count = 0;
+    hid_t dataset = H5Dopen2(reader->file, path, H5P_DEFAULT);
+    hid_t space = dataset >= 0 ? H5Dget_space(dataset) : -1;
+    tal_buffer_reset(out);
+    if (space < 0 || H5Sget_simple_extent_ndims(space) != 1 ||
+        H5Sget_simple_extent_dims(space, &count, NULL) < 0 || count > READ_BYTES_MAX / 8)
+        status = tal_h5_fail(TAL_ERR_DATA, "find the numbers of ranks in", reader->path);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(out, (size_t)count * sizeof(double) + 1); /* Never NULL. */
+    if (status == TAL_OK &&
+        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->data) < 0)
+        status = tal_h5_fail(TAL_ERR_DATA, "read damaged or incomplete file", reader->path);
+    if (status == TAL_OK)
+        out->bytes = (size_t)count * sizeof(double);
+    if (space >= 0)
+        (void)H5Sclose(space); /* In memory: nothing to lose. */
+    if (dataset >= 0)
+        (void)H5Dclose(dataset); /* Opened for reading. */
+    return status;
+}
+
 tal_status tal_reader_rows(tal_result_reader *reader, tal_dataset id, uint64_t begin,
                            uint64_t count, tal_buffer *out)
 {

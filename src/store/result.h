@@ -75,6 +75,11 @@ uint64_t tal_result_hit_count(const tal_result_reader *reader);
 bool tal_result_find_attribute(const tal_result_reader *reader, const char *group, const char *name,
                                char *text, size_t bytes);
 
+/* A number that every rank reported (/ranks/NAME): float64 values in rank order replace the
+ * contents of `out`. TAL_ERR_DATA when there is none. */
+tal_status tal_result_rank_numbers(const tal_result_reader *reader, const char *name,
+                                   tal_buffer *out);
+
 /* The hits of a run of queries with all they refer to. Views into the reader, until the next call.
  */
 typedef struct tal_result_page {

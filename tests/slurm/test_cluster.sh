@@ -72,7 +72,7 @@ job() {
         --output="$work/$name.out" "$@" </dev/null
 }
 cd "$work" || exit 1
-export TALARIA=$talaria TABLE=$top/slurm/scaling-table
+export TALARIA=$talaria
 
 say_step 'the scripts are taken by sbatch'
 for script in "$top"/slurm/*.sbatch; do
@@ -137,7 +137,7 @@ unset OPTIONS QUERIES
 export REFERENCES=references.fasta
 
 say_step 'a weak-scaling study of 1 and 2 ranks'
-SEQUENCES=50 QUERY_COUNT=5 RESULTS=weak job weak --ntasks-per-node=1 \
+SEQUENCES=50 QUERY_COUNT=5 REPEATS=1 RESULTS=weak job weak --ntasks-per-node=1 \
     "$top/slurm/weak-scaling.sbatch" || fail 'weak scaling'
 [ "$(cut -d, -f1 weak/table.csv | tr '\n' ' ')" = 'ranks 1 2 ' ] || fail 'its table'
 cat weak/table.txt
