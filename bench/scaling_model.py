@@ -156,8 +156,8 @@ def main():
             ("network-gb", 10.0, "10^9 bytes a second and node"),
             ("storage-gb", 20.0, "10^9 bytes a second of the file system, all nodes together"),
             ("metadata-us", 500.0, "to create or open a file or data set"),
-            ("calls", 125.0, "collective calls of a search"),
-            ("calls-per-block", 175.0, "and of each block of queries"),
+            ("calls", 75.0, "collective calls of a search"),
+            ("calls-per-block", 176.0, "and of each block of queries"),
             ("datasets", 120.0, "of a result, with attributes")):
         parser.add_argument("--" + name, type=type(value) if isinstance(value, float) and value < 1e6
                             else float, default=value, help=text or None)
