@@ -34,6 +34,8 @@ use_local_mpi() {
     export OMPI_MCA_hwloc_base_binding_policy=${OMPI_MCA_hwloc_base_binding_policy:-none}
     # Copies between processes by ptrace rights are refused in many containers.
     export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
+    # Open MPI 4's first choice for one-sided memory needs those copies.
+    export OMPI_MCA_osc=${OMPI_MCA_osc:-^rdma}
     export OMPI_MCA_btl_base_warn_component_unused=${OMPI_MCA_btl_base_warn_component_unused:-0}
     # No remote shell: do not look for one.
     if ! have_command ssh && [ -z "${OMPI_MCA_plm_rsh_agent+set}" ]; then

@@ -65,6 +65,7 @@ static tal_status share(tal_tiles *tiles)
                                        tiles->tile_count);
     if (status == TAL_ERR_INTERNAL) {
         tal_log(TAL_LOG_INFO, "ranks cannot help each other: %s", tal_status_message());
+        tal_status_clear(); /* No failure: what fails later has a message of its own. */
         return TAL_OK;
     }
     if (status == TAL_OK)
