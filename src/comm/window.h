@@ -14,7 +14,7 @@ typedef struct tal_window tal_window;
 
 /* Let all ranks read `bytes` of this rank at `data` (which may differ between ranks, 0 bytes too).
  * The memory stays the caller's, must not change while the window lives, and outlives it.
- * TAL_ERR_INTERNAL where the library cannot. Collective; agreed status. */
+ * *out_window is NULL where the library cannot. Collective; agreed status. */
 tal_status tal_window_create(tal_comm *comm, void *data, uint64_t bytes, tal_window **out_window);
 
 /* `count` counters on every rank, all 0. Collective; agreed status. */

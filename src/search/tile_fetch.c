@@ -51,12 +51,12 @@ tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
     if (status == TAL_OK)
         status = tal_window_create(comm, windows->rows, tile_count * sizeof(*windows->rows),
                                    &windows->row_window);
-    if (status == TAL_OK)
+    if (status == TAL_OK && windows->row_window != NULL)
         status = tal_window_create(comm, arrays.residues, residues, &windows->residues);
-    if (status == TAL_OK)
+    if (status == TAL_OK && windows->residues != NULL)
         status = tal_window_create(comm, arrays.residue_begin,
                                    count * sizeof(*arrays.residue_begin), &windows->residue_begin);
-    if (status == TAL_OK)
+    if (status == TAL_OK && windows->residue_begin != NULL)
         status = tal_window_create(comm, arrays.gids, count * sizeof(*arrays.gids), &windows->gids);
     return status;
 }

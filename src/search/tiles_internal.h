@@ -29,7 +29,7 @@ typedef struct tal_tile_windows {
     tal_window *row_window, *residues, *residue_begin, *gids;
 } tal_tile_windows;
 
-/* Expose the tiles of a set. TAL_ERR_INTERNAL where the MPI library cannot. Collective; agreed
+/* Expose the tiles of a set: `gids` stays NULL where the MPI library cannot. Collective; agreed
  * status. */
 tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
                                  const tal_tiles_params *params, const tal_tile *tiles,
