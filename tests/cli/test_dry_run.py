@@ -125,7 +125,9 @@ class Memory(PlanCase):
             queries = self.file("q.fa", "".join(file.readline() for _ in range(20)))
         out = self.path("out.h5")
         digests, on_disk = set(), 0
-        for limit in (400, *range(160, 30, -15)):
+        # What a rank needs without references differs from machine to machine.
+        need = int(number(self.plan(queries, big, "--max-hits", "5"), "memory of each rank", " MiB"))
+        for limit in (2 * need, need + 10, *range(need - 5, 10, -8)):
             if not self.search_within(limit, queries, big, out):
                 break
             on_disk += self.was_on_disk

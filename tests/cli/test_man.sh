@@ -9,4 +9,9 @@ page=$(mktemp) || exit 1
 trap 'rm -f "$page"' EXIT
 ASAN_OPTIONS=detect_leaks=0 "$1" --man >"$page" || exit 1
 [ -s "$page" ] || exit 1
-mandoc -Tlint -W style "$page"
+# A machine's clock may lie before the release: its date is no fault of the page.
+faults=$(mandoc -Tlint -W style "$page" | grep -v ': date in the future, using it anyway: ')
+[ -z "$faults" ] || {
+    printf '%s\n' "$faults"
+    exit 1
+}
