@@ -94,7 +94,7 @@ tal_status tal_team_setup_size(const tal_run *run, int worker_count, tal_team **
     tal_status status = tal_team_setup_places(run, worker_count, &places);
     if (status == TAL_OK) {
         tal_team_params params = tal_team_setup_params(tal_run_conf(run), worker_count, places);
-        status = tal_team_create_with(&params, out_team);
+        status = tal_team_create(&params, out_team);
     }
     tal_free(places);
     return status;

@@ -237,7 +237,7 @@ static tal_status make_locks(tal_team *team)
     return TAL_OK;
 }
 
-tal_status tal_team_create_with(const tal_team_params *params, tal_team **out_team)
+tal_status tal_team_create(const tal_team_params *params, tal_team **out_team)
 {
     TAL_ASSERT(params->thread_count >= 1);
     TAL_ASSERT(params->thread_count <= TAL_TEAM_SIZE_MAX);
@@ -264,12 +264,6 @@ tal_status tal_team_create_with(const tal_team_params *params, tal_team **out_te
     }
     *out_team = team;
     return TAL_OK;
-}
-
-tal_status tal_team_create(int thread_count, tal_team **out_team)
-{
-    tal_team_params params = tal_team_params_default(thread_count);
-    return tal_team_create_with(&params, out_team);
 }
 
 void tal_team_destroy(tal_team *team)

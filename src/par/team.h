@@ -46,10 +46,7 @@ tal_team_params tal_team_params_default(int thread_count);
 
 /* Start the workers, named "tal-worker-0", ... Release with tal_team_destroy. TAL_ERR_INTERNAL when
  * OpenMP gives fewer threads (OMP_THREAD_LIMIT). Threads: main. */
-tal_status tal_team_create_with(const tal_team_params *params, tal_team **out_team);
-
-/* With the defaults; thread_count >= 1. */
-tal_status tal_team_create(int thread_count, tal_team **out_team);
+tal_status tal_team_create(const tal_team_params *params, tal_team **out_team);
 
 /* Ends the workers. */
 void tal_team_destroy(tal_team *team);

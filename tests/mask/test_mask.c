@@ -1,5 +1,6 @@
 /* Methods of masking, and masks in sets. */
 #include "harness.h"
+#include "team_of.h"
 
 #include "mask/mask.h"
 
@@ -153,7 +154,7 @@ static void sets_are_masked_alike_by_any_team_and_keep_their_letters(void)
     tal_seqset *sets[2] = {NULL, NULL};
     for (int which = 0; which < 2; which++) {
         tal_team *team = NULL;
-        CU_ASSERT_EQUAL_FATAL(tal_team_create(which + 1, &team), TAL_OK);
+        CU_ASSERT_EQUAL_FATAL(team_of(which + 1, &team), TAL_OK);
         CU_ASSERT_EQUAL_FATAL(tal_seqset_create(TAL_PROTEIN, &sets[which]), TAL_OK);
         srand(7);
         for (tal_gid gid = 0; gid < 3000; gid++) {

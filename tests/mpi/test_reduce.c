@@ -1,5 +1,6 @@
 /* Reduction: every assignment is proven anew, and nothing but the sequences decides. */
 #include "ranks.h"
+#include "team_of.h"
 
 #include "align/cigar.h"
 #include "align/trace.h"
@@ -172,7 +173,7 @@ static uint64_t reduce(ranks_test *test, const tal_reduce_params *params, int th
     tal_seqset *set = make_share(test, alphabet, is_turned);
     tal_assignment *assignment = NULL;
     tal_reduce_summary summary;
-    RANKS_CHECK(test, set != NULL && tal_team_create(thread_count, &team) == TAL_OK);
+    RANKS_CHECK(test, set != NULL && team_of(thread_count, &team) == TAL_OK);
     tal_status status = tal_reduce(test->comm, team, set, params, &assignment, &summary);
     RANKS_CHECK(test, status == TAL_OK);
     uint64_t sums[3] = {0}; /* who is with whom, representatives, members of non-representatives */

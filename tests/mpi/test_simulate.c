@@ -1,5 +1,6 @@
 /* Simulated families: the files. Run with 1, 2, 3, 4 ranks. */
 #include "ranks.h"
+#include "team_of.h"
 
 #include "base/alloc.h"
 #include "sim/simulate.h"
@@ -36,7 +37,7 @@ static tal_status simulate(ranks_test *test, int thread_count, const tal_simulat
                            tal_simulate_summary *out_summary)
 {
     tal_team *team = NULL;
-    tal_status status = tal_team_create(thread_count, &team);
+    tal_status status = team_of(thread_count, &team);
     RANKS_CHECK(test, status == TAL_OK);
     status = tal_simulate(test->comm, team, params, out_summary);
     tal_team_destroy(team);

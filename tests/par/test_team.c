@@ -1,5 +1,6 @@
 /* The team of worker threads. */
 #include "harness.h"
+#include "team_of.h"
 
 #include "base/alloc.h"
 #include "par/team.h"
@@ -42,7 +43,7 @@ static void each_item_runs_once_on_any_team(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(state);
     for (int size = 1; size <= TEAM_MAX; size++) {
         tal_team *team = NULL;
-        CU_ASSERT_EQUAL_FATAL(tal_team_create(size, &team), TAL_OK);
+        CU_ASSERT_EQUAL_FATAL(team_of(size, &team), TAL_OK);
         CU_ASSERT_EQUAL(tal_team_size(team), size);
         for (size_t k = 0; k < sizeof(item_counts) / sizeof(item_counts[0]); k++) {
             memset(state, 0, sizeof(*state));
@@ -66,7 +67,7 @@ static void failure_is_returned_and_stops_further_items(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(state);
     for (int size = 1; size <= TEAM_MAX; size *= 2) {
         tal_team *team = NULL;
-        CU_ASSERT_EQUAL_FATAL(tal_team_create(size, &team), TAL_OK);
+        CU_ASSERT_EQUAL_FATAL(team_of(size, &team), TAL_OK);
         memset(state, 0, sizeof(*state));
         state->team_size = size;
         state->failing_item = 10;
@@ -98,7 +99,7 @@ static tal_status always_fail(void *context, int worker, size_t item)
 static void when_all_fail_at_most_one_item_per_worker_starts(void)
 {
     tal_team *team = NULL;
-    CU_ASSERT_EQUAL_FATAL(tal_team_create(4, &team), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(team_of(4, &team), TAL_OK);
     atomic_int started = 0;
     CU_ASSERT_EQUAL(tal_team_for(team, 1000, always_fail, &started), TAL_ERR_IO);
     CU_ASSERT(atomic_load(&started) >= 1 && atomic_load(&started) <= 4);
@@ -133,7 +134,7 @@ static void each_unit_runs_once_under_every_policy(void)
         params.chunk_max = 100;
         params.steal_share = (double)test_random_in(0, 4) / 4;
         tal_team *team = NULL;
-        CU_ASSERT_EQUAL_FATAL(tal_team_create_with(&params, &team), TAL_OK);
+        CU_ASSERT_EQUAL_FATAL(tal_team_create(&params, &team), TAL_OK);
         for (size_t units = 0; units <= ITEMS_MAX; units = units * 5 + 1) {
             memset(state, 0, sizeof(*state));
             state->team_size = params.thread_count;
@@ -171,7 +172,7 @@ static void the_calling_thread_has_work_of_its_own_meanwhile(void)
 {
     tal_team *team = NULL;
     _Atomic int calls = 0;
-    CU_ASSERT_EQUAL_FATAL(tal_team_create(2, &team), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(team_of(2, &team), TAL_OK);
     tal_loop loop = {.unit_count = 3,
                      .unit_sequences = 1,
                      .function = await_calls,

@@ -1,5 +1,6 @@
 /* Each parameter of a team is observed from inside its workers. */
 #include "harness.h"
+#include "team_of.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -22,7 +23,7 @@ enum { ITEMS = 60, MIB = 1 << 20 };
 static tal_team *create(const tal_team_params *params)
 {
     tal_team *team = NULL;
-    CU_ASSERT_EQUAL_FATAL(tal_team_create_with(params, &team), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(tal_team_create(params, &team), TAL_OK);
     return team;
 }
 
@@ -104,7 +105,7 @@ static void the_default_stack_of_other_threads_is_left_alone(void)
 static void workers_have_names(void)
 {
     tal_team *team = NULL;
-    CU_ASSERT_EQUAL_FATAL(tal_team_create(3, &team), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(team_of(3, &team), TAL_OK);
     muster all;
     call_muster(team, &all);
     for (int i = 0; i < 3; i++) {

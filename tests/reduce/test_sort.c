@@ -1,5 +1,6 @@
 /* Sorting of records: against qsort. */
 #include "harness.h"
+#include "team_of.h"
 
 #include "base/alloc.h"
 #include "reduce/sort.h"
@@ -46,7 +47,7 @@ static void sorts_any_number_of_records_with_any_keys(void)
     static const size_t counts[] = {0, 1, 2, 24, 25, 2048, 2049, 10000, 70001};
     for (int threads = 1; threads <= 3; threads++) {
         tal_team *team = NULL;
-        CU_ASSERT_FATAL(tal_team_create(threads, &team) == TAL_OK);
+        CU_ASSERT_FATAL(team_of(threads, &team) == TAL_OK);
         for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
             sort_and_compare(team, counts[i], UINT64_MAX, 1, 1);
             sort_and_compare(team, counts[i], 7, UINT64_MAX / 7, 1);

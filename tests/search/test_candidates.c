@@ -1,5 +1,6 @@
 /* Candidate lists: the best k in the total order, whatever the order of arrival. */
 #include "harness.h"
+#include "team_of.h"
 
 #include "base/alloc.h"
 #include "par/team.h"
@@ -92,7 +93,7 @@ static void workers_may_add_at_once(void)
     tal_candidates *candidates = NULL;
     tal_team *team = NULL;
     CU_ASSERT_EQUAL_FATAL(tal_candidates_create(5, &candidates), TAL_OK);
-    CU_ASSERT_EQUAL_FATAL(tal_team_create(4, &team), TAL_OK);
+    CU_ASSERT_EQUAL_FATAL(team_of(4, &team), TAL_OK);
     CU_ASSERT_EQUAL_FATAL(tal_candidates_reset(candidates, 300), TAL_OK);
     CU_ASSERT_EQUAL(tal_team_for(team, 300 * 100, add_one, candidates), TAL_OK);
     tal_candidates_finish(candidates);
