@@ -60,6 +60,18 @@ def talaria(*arguments, ranks=1, env=None, stdin=None, cwd=None):
     return Result(done)
 
 
+# Ranks, threads and instruction sets: every two of them that can meet meet at least once.
+LAYOUTS = ((1, 1, "scalar"), (1, 2, "sse41"), (1, 1, "avx2"), (1, 2, "avx512vbmi"),
+           (2, 2, "scalar"), (2, 1, "sse41"), (2, 1, "avx512vbmi"), (3, 2, "avx2"),
+           (4, 1, "avx512vbmi"))
+
+
+def layouts(ranks_max=4):
+    """Those of LAYOUTS that this machine can run."""
+    levels = {isa for _, _, isa in LAYOUTS if talaria("info", "--isa", isa).code == 0}
+    return [each for each in LAYOUTS if each[0] <= ranks_max and each[2] in levels]
+
+
 def write(path, content):
     with open(path, "wb") as file:
         file.write(content if isinstance(content, bytes) else content.encode())

@@ -45,11 +45,6 @@ def families(seed, count, members, alphabet, length):
     return records
 
 
-def levels():
-    return [isa for isa in ("scalar", "sse41", "avx2", "avx512vbmi")
-            if cli.talaria("info", "--isa", isa).code == 0]
-
-
 class Searching(cli.Case):
     def rows(self, queries, references, *options, **run):
         """The hits, and the numbers printed at the end."""
@@ -73,7 +68,7 @@ class Filtered(Searching):
         for alphabet in (AMINO, "ACGT"):
             queries, references = self.pair(1, alphabet)
             for options in (["--evalue", "10"], ["--min-score", "30", "--max-hits", "0"],
-                            ["--evalue", "1", "--max-hits", "3"]):
+                            ["--evalue", "1", "--max-hits", "3"])[:3 if alphabet == AMINO else 1]:
                 exact, numbers = self.rows(queries, references, *options)
                 self.assertTrue(exact)
                 self.assertEqual(numbers["scored_pairs"], numbers["pairs"])
@@ -85,19 +80,15 @@ class Filtered(Searching):
 
     def test_one_answer_for_ranks_threads_and_instruction_sets(self):
         queries, references = self.pair(2)
-        known = levels()
         for options in ([], ["--evalue", "10", "--filter-share", "0.8"], ["--filter-cut", "40"]):
             seen = {}
-            for ranks in (1, 2, 3):
-                for threads in (1, 2):
-                    for isa in known if ranks == 1 else (known[0 if threads == 1 else -1],):
-                        rows, numbers = self.rows(queries, references, *options, "--mode",
-                                                  "filtered", "--threads", threads, "--isa", isa,
-                                                  ranks=ranks)
-                        self.assertLess(int(numbers["scored_pairs"]), int(numbers["pairs"]))
-                        key = (tuple(rows), numbers["pairs"], numbers["cells"],
-                               numbers["scored_pairs"], numbers["scored_cells"])
-                        seen.setdefault(key, []).append((ranks, threads, isa))
+            for ranks, threads, isa in cli.layouts(3):
+                rows, numbers = self.rows(queries, references, *options, "--mode", "filtered",
+                                          "--threads", threads, "--isa", isa, ranks=ranks)
+                self.assertLess(int(numbers["scored_pairs"]), int(numbers["pairs"]))
+                key = (tuple(rows), numbers["pairs"], numbers["cells"],
+                       numbers["scored_pairs"], numbers["scored_cells"])
+                seen.setdefault(key, []).append((ranks, threads, isa))
             self.assertEqual(len(seen), 1, list(seen.values()))
 
     def test_hits_are_exact_ones_and_most_of_them(self):
