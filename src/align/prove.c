@@ -173,10 +173,12 @@ tal_status tal_prove(const tal_prover *prover, tal_prover_memory *memory, const 
 {
     tal_alignment alignment = {0};
     *out_is_proven = false;
-    if (prover->strong <= 0 || job->diagonal >= job->ref_len || -job->diagonal >= job->query_len)
+    *out_alignment = alignment;
+    if (job->diagonal >= job->ref_len || -job->diagonal >= job->query_len)
         return TAL_OK;
     find_segment(job, &alignment);
-    if (alignment.score <= 0)
+    out_alignment->score = alignment.score;
+    if (prover->strong <= 0 || alignment.score <= 0)
         return TAL_OK;
     const lanes chosen = choose_lanes(job, loss_enough(prover, job, alignment.score));
     if (chosen.count > TAL_RIVAL_LANE_MAX)

@@ -44,8 +44,8 @@ typedef struct tal_prove_job {
 } tal_prove_job;
 
 /* Try to prove that the best local alignment lies on the diagonal alone. When *out_is_proven, the
- * alignment is what tal_trace gives; its CIGAR is the memory's, until its next use. Not proven says
- * nothing. TAL_ERR_MEMORY. */
+ * alignment is what tal_trace gives; its CIGAR is the memory's, until its next use. Otherwise only
+ * its score is set, to that of the diagonal's best segment. TAL_ERR_MEMORY. */
 tal_status tal_prove(const tal_prover *prover, tal_prover_memory *memory, const tal_prove_job *job,
                      bool *out_is_proven, tal_alignment *out_alignment);
 

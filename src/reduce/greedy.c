@@ -186,7 +186,8 @@ static uint8_t state_of(const tal_reduction *self, uint32_t slot)
 static tal_verify_job job_of(const tal_reduction *self, const tal_candidate *candidate)
 {
     tal_verify_job job = {.is_reverse = candidate->is_reverse != 0,
-                          .diagonal = candidate->diagonal};
+                          .diagonal = candidate->diagonal,
+                          .is_seeded = true};
     if (candidate->slot < self->count) {
         job.codes = tal_seqset_residues(self->distinct.sequences, candidate->slot);
         job.len = tal_seqset_len(self->distinct.sequences, candidate->slot);

@@ -65,6 +65,7 @@ typedef struct tal_verify_job {
     int32_t len;
     bool is_reverse;
     int32_t diagonal; /* position in the representative minus that in the member as read */
+    bool is_seeded;   /* they share k-mers there: no hope near it is none at all */
 } tal_verify_job;
 
 /* Align member and representative and check. Pairs whose residues on the diagonal, or whose score,
