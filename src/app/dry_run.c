@@ -26,6 +26,12 @@ static uint64_t divide_up(uint64_t a, uint64_t b)
     return a / b + (a % b != 0);
 }
 
+/* What is scored against every query. */
+static const tal_set_info *scored_info(const tal_dry_run *plan)
+{
+    return plan->references == NULL ? &plan->representatives : tal_stream_info(plan->references);
+}
+
 /* --- The speed of this machine --- */
 
 enum {
@@ -121,7 +127,7 @@ static tal_status measure_speed(const tal_dry_run *plan, double *out_cells_per_s
     params.progress = NULL;
     tal_alphabet alphabet = tal_stream_alphabet(plan->queries);
     /* As many as a rank has, so that lanes are as full as they will be. */
-    const tal_set_info *info = tal_stream_info(plan->references);
+    const tal_set_info *info = scored_info(plan);
     uint64_t count = divide_up(info->sequence_count, (uint64_t)tal_comm_size(plan->comm));
     count = min_u64(count, SAMPLE_REFERENCES_MAX);
     uint64_t len = mean_len(info);
@@ -171,6 +177,19 @@ static tal_status append_set(tal_buffer *text, const char *label, const tal_set_
         text,
         "  %-*s%" PRIu64 " sequences, %" PRIu64 " residues, longest %" PRIu64 ", read in %s\n",
         LABEL_COLUMNS, label, info->sequence_count, info->residue_count, info->len_max, seconds);
+}
+
+static tal_status append_reduced(tal_buffer *text, const tal_dry_run *plan)
+{
+    const tal_set_info *all = &plan->reduced, *scored = &plan->representatives;
+    return tal_buffer_printf(text,
+                             "  %-*s%" PRIu64 " sequences, %" PRIu64 " residues\n"
+                             "  %-*s%" PRIu64 " sequences, %" PRIu64
+                             " residues: what follows is for them; members of clusters that are "
+                             "hit come on top\n",
+                             LABEL_COLUMNS, "references", all->sequence_count, all->residue_count,
+                             LABEL_COLUMNS, "representatives", scored->sequence_count,
+                             scored->residue_count);
 }
 
 static tal_status append_memory(tal_buffer *text, const tal_dry_run *plan)
@@ -236,7 +255,7 @@ static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
                                 double cells_per_second)
 {
     const tal_set_info *query_info = tal_stream_info(plan->queries);
-    const tal_set_info *reference_info = tal_stream_info(plan->references);
+    const tal_set_info *reference_info = scored_info(plan);
     double cells = (double)query_info->residue_count * (double)reference_info->residue_count *
                    plan->needs.strand_count;
     double seconds = cells / cells_per_second;
@@ -245,7 +264,9 @@ static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
     tal_status status = tal_buffer_append_text(text, "plan of the search; nothing is written\n");
     if (status == TAL_OK)
         status = append_set(text, "queries", query_info, queries);
-    if (status == TAL_OK)
+    if (status == TAL_OK && plan->references == NULL)
+        status = append_reduced(text, plan);
+    else if (status == TAL_OK)
         status = append_set(text, "references", reference_info, references);
     if (status == TAL_OK)
         status = tal_buffer_printf(
@@ -280,13 +301,13 @@ static void take_counts(tal_memory_needs *needs, const tal_set_info *queries,
 tal_status tal_dry_run_report(tal_dry_run *plan)
 {
     tal_counted_set queries;
-    tal_counted_set references;
+    tal_counted_set references = {0};
     tal_status status = tal_memory_count(plan->queries, &queries);
-    if (status == TAL_OK)
+    if (status == TAL_OK && plan->references != NULL)
         status = tal_memory_count(plan->references, &references);
     if (status != TAL_OK)
         return status;
-    take_counts(&plan->needs, tal_stream_info(plan->queries), tal_stream_info(plan->references));
+    take_counts(&plan->needs, tal_stream_info(plan->queries), scored_info(plan));
     plan->needs.query_header_bytes = queries.header_bytes;
     plan->needs.reference_header_bytes = references.header_bytes;
     double cells_per_second = 0;

@@ -112,7 +112,11 @@ void tal_export_put_bits(tal_export *out, double bits)
 
 tal_export_hit tal_export_hit_at(const tal_result_page *page, uint64_t query, uint64_t hit)
 {
+    const bool is_expanded = page->representatives != NULL;
     return (tal_export_hit){.hit = &page->hits[hit],
+                            .representative = is_expanded ? page->representatives[hit] : 0,
+                            .representative_header =
+                                is_expanded ? page->representative_headers[hit] : NULL,
                             .cigar = page->cigars + page->cigar_begin[hit],
                             .letters = page->letters + page->letter_begin[hit],
                             .query_header = page->query_headers[query],

@@ -32,6 +32,8 @@ typedef struct tal_export_hit {
     int32_t query_len;
     const char *ref_header;
     int32_t ref_len;
+    const char *representative_header; /* of an expanded search, else NULL */
+    uint64_t representative;
 } tal_export_hit;
 
 typedef struct tal_export_format {

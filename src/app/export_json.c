@@ -87,7 +87,14 @@ static void put_hit(tal_export *out, const tal_export_hit *entry)
     const tal_hit *hit = entry->hit;
     tal_export_put(out, "{\"reference\":{\"index\":%llu,", (unsigned long long)hit->reference);
     put_names(out, entry->ref_header);
-    tal_export_put(out, ",\"length\":%d},\"score\":%d", entry->ref_len, hit->score);
+    tal_export_put(out, ",\"length\":%d}", entry->ref_len);
+    if (entry->representative_header != NULL) {
+        tal_export_put(out, ",\"representative\":{\"index\":%llu,",
+                       (unsigned long long)entry->representative);
+        put_names(out, entry->representative_header);
+        tal_export_put_text(out, "}");
+    }
+    tal_export_put(out, ",\"score\":%d", hit->score);
     put_number(out, "bits", hit->bits);
     put_number(out, "evalue", hit->evalue);
     tal_export_put(out,

@@ -143,6 +143,10 @@ static void put_hit(tal_export *out, const tal_export_hit *entry, bool is_best)
         tal_export_put(out, "\tZE:f:%.6g", hit->evalue);
     if (!isnan(hit->bits))
         tal_export_put(out, "\tZB:f:%.7g", hit->bits);
+    if (entry->representative_header != NULL) {
+        tal_export_put_text(out, "\tZR:Z:");
+        put_reference_name(out, entry->representative_header, entry->representative);
+    }
     tal_export_put_text(out, "\n");
 }
 

@@ -24,6 +24,8 @@ typedef enum column_kind {
     COLUMN_REF_COVERAGE,
     COLUMN_STRAND,
     COLUMN_CIGAR,
+    COLUMN_REPRESENTATIVE,
+    COLUMN_REPRESENTATIVE_INDEX,
 } column_kind;
 
 typedef struct column {
@@ -63,6 +65,11 @@ static const column columns[] = {
     {"reference_header", COLUMN_REFERENCE_HEADER, 0, "whole header line of the reference"},
     {"query_index", COLUMN_QUERY_INDEX, 0, "place of the query in the input, from 0"},
     {"reference_index", COLUMN_REFERENCE_INDEX, 0, "place of the reference in the input, from 0"},
+    {"representative", COLUMN_REPRESENTATIVE, 0,
+     "expanded searches: identifier of the representative through which the reference was found; "
+     "else -"},
+    {"representative_index", COLUMN_REPRESENTATIVE_INDEX, 0,
+     "its place in the input, from 0; else -"},
 };
 enum { COLUMN_COUNT = sizeof(columns) / sizeof(columns[0]) };
 
@@ -200,6 +207,18 @@ static void put_column(tal_export *out, const column *shown, const tal_export_hi
     case COLUMN_CIGAR:
         tal_export_put_cigar(out, entry);
         break;
+    case COLUMN_REPRESENTATIVE:
+        if (entry->representative_header == NULL)
+            tal_export_put_text(out, "-");
+        else
+            tal_export_put_id(out, entry->representative_header, "Subject", entry->representative);
+        break;
+    case COLUMN_REPRESENTATIVE_INDEX:
+        if (entry->representative_header == NULL)
+            tal_export_put_text(out, "-");
+        else
+            tal_export_put(out, "%llu", (unsigned long long)entry->representative);
+        break;
     }
 }
 
@@ -262,6 +281,10 @@ static void paf_query(tal_export *out, const tal_result_page *page, uint64_t que
                        QUALITY_MISSING, i == page->hit_begin[query] ? 'P' : 'S', hit->score,
                        hit->mismatch_count + hit->gap_column_count);
         tal_export_put_cigar(out, &entry);
+        if (entry.representative_header != NULL) {
+            tal_export_put_text(out, "\tZR:Z:");
+            tal_export_put_id(out, entry.representative_header, "Subject", entry.representative);
+        }
         tal_export_put_text(out, "\n");
     }
 }

@@ -54,6 +54,18 @@ static const tal_option options[] = {
      .choices = "exact|filtered",
      .help = "exact scores every pair with gaps; filtered first finds the best score without gaps "
              "of every pair and scores only those with gaps that reach a cut (local only)"},
+    {.name = "expand",
+     .kind = TAL_VALUE_FLAG,
+     .help = "REFERENCES is a reduced set (talaria reduce -o): score its representatives, then the "
+             "members of those that come close, and report hits of all it stands for"},
+    {.name = "expand-share",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "F",
+     .default_text = TAL_EXPAND_SHARE_TEXT,
+     .min = TAL_EXPAND_SHARE_MIN,
+     .max = 1,
+     .help = "expand: members are scored where their representative has the share F of the score "
+             "that would be reported; lower misses less and is slower"},
     {.name = "filter-share",
      .kind = TAL_VALUE_REAL,
      .value_name = "F",
@@ -245,8 +257,10 @@ static tal_status load_references(tal_search_run *self)
     uint64_t start = tal_clock_ns();
     tal_io_stretch io = tal_io_begin(self);
     tal_load_params load = tal_search_run_load(self, false);
-    tal_status status = tal_search_run_memory_limit(self) > 0 ? tal_search_run_fit(self) : TAL_OK;
-    if (status == TAL_OK && self->tile_residues > 0)
+    tal_status status = tal_search_run_fit(self);
+    if (status == TAL_OK && self->container != NULL)
+        status = tal_search_run_load_reduced(self);
+    else if (status == TAL_OK && self->tile_residues > 0)
         status = tal_search_run_spill(self);
     else if (status == TAL_OK)
         status = tal_load_partition(self->comm, &load, &self->references, &self->reference_info);
@@ -401,7 +415,7 @@ static tal_status set_up(tal_search_run *self)
     tal_alphabet alphabet = tal_stream_alphabet(self->stream);
     status = tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
     tal_search_run_limit_trace(self);
-    return status;
+    return status == TAL_OK ? tal_search_run_open_reduced(self) : status;
 }
 
 /* The device that computes beside the team, if there is one. */
@@ -467,10 +481,18 @@ static tal_status plan_only(tal_search_run *self)
         .queries = self->stream,
         .memory_limit = tal_search_run_memory_limit(self),
     };
-    tal_status status =
-        tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &plan.references);
+    tal_status status = TAL_OK;
+    if (self->container != NULL) {
+        plan.reduced = tal_search_run_reduced_info(self);
+        plan.representatives = tal_search_run_representative_info(self);
+    } else {
+        status =
+            tal_stream_open(self->comm, &load, BLOCK_RESIDUES, BLOCK_QUERIES, &plan.references);
+    }
     if (status == TAL_OK)
-        status = check_same_alphabet(self, tal_stream_alphabet(plan.references));
+        status = check_same_alphabet(self, plan.references == NULL
+                                               ? plan.reduced.alphabet
+                                               : tal_stream_alphabet(plan.references));
     if (status == TAL_OK)
         status = tal_dry_run_report(&plan);
     tal_stream_close(plan.references);
@@ -491,6 +513,8 @@ static tal_status run_search(tal_run *run)
     tal_search_destroy(self.search);
     tal_device_close(self.device);
     tal_spill_destroy(self.spill);
+    tal_families_destroy(self.families);
+    tal_container_close(self.container);
     tal_seqset_destroy(self.references);
     tal_set_info_deinit(&self.reference_info);
     tal_stream_close(self.stream);
@@ -520,10 +544,19 @@ const tal_command tal_command_search = {
         "Karlin-Altschul statistics of the matrix, E being --evalue and F --filter-share, and one "
         "bit more for a reference of twice the mean length. What is found does not depend on ranks "
         "and threads. With the default F, 99 % of the hits at E <= 0.001 are found; those missed "
-        "lie close to the threshold. The larger E, the more pairs pass: at 10 nothing is saved.",
+        "lie close to the threshold. The larger E, the more pairs pass: at 10 nothing is saved.\n"
+        "--expand searches all that a reduced set stands for, at the cost of its representatives "
+        "and the clusters that are hit: each query is scored against the representatives, and "
+        "where "
+        "one has the share --expand-share of the score that would be reported, against its "
+        "members, "
+        "which are unpacked from the file. Scores and E-values are those of a search of the whole "
+        "original input, and references are counted as there; what is missed are members whose "
+        "representative scores much less than they do.",
     .examples = "talaria search queries.fa proteins.fa.gz -o hits.h5\n"
                 "mpirun -n 4 talaria search queries.fa a.fa b.fa -o hits.h5 --threads 8\n"
                 "srun talaria search queries.fa proteins.fa --dry-run --memory 4G\n"
+                "talaria search queries.fa reduced.h5 --expand -o hits.h5\n"
                 "srun talaria search reads.fna genomes.fna -o hits.h5 --type nucleotide\n"
                 "talaria export hits.h5 --format m8 -o hits.m8",
     .options = options,

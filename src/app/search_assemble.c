@@ -11,12 +11,14 @@
  * that were hit, without residues. */
 typedef struct named {
     bool *is_hit;
-    tal_seqset *set; /* NULL: the search's own */
-    tal_buffer lens; /* int32_t, of `set` */
+    tal_seqset *set;            /* NULL: the search's own */
+    tal_buffer lens;            /* int32_t, of `set` */
+    tal_buffer representatives; /* tal_gid, of `set`; expanded only */
 } named;
 
 static void named_deinit(named *names)
 {
+    tal_buffer_deinit(&names->representatives);
     tal_buffer_deinit(&names->lens);
     tal_seqset_destroy(names->set);
     tal_free(names->is_hit);
@@ -62,6 +64,37 @@ static tal_status name_tiles(tal_search_run *self, named *names)
     if (status == TAL_OK)
         memset(names->is_hit, true, tal_seqset_count(names->set));
     return status;
+}
+
+/* Of a reduced set: the records that were hit, and their representatives. Collective; agreed
+ * status.
+ */
+static tal_status find_expanded(tal_search_run *self, named *names)
+{
+    tal_gid begin, end;
+    tal_families_text_share(self->families, &begin, &end);
+    const tal_job_references references = {.gid_begin = begin, .count = (tal_lid)(end - begin)};
+    bool *is_wanted = tal_alloc_zero((size_t)(end - begin) + 1);
+    tal_status status = is_wanted == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (end - begin > UINT32_MAX)
+        status = tal_fail(TAL_ERR_DATA, "more than %u sequences on one rank; use more ranks",
+                          UINT32_MAX);
+    status = tal_comm_agree(self->comm, status);
+    if (status == TAL_OK)
+        status = tal_job_mark_hits(self->job, &references, self->params.sequence_count, is_wanted);
+    tal_named_records records = {0};
+    if (status == TAL_OK)
+        status = tal_families_name(self->families, is_wanted, &records);
+    tal_free(is_wanted);
+    if (status != TAL_OK)
+        return status;
+    names->set = records.set;
+    names->lens = records.lens;
+    names->representatives = records.representatives;
+    names->is_hit = tal_alloc_zero((size_t)tal_seqset_count(names->set) + 1);
+    if (names->is_hit != NULL)
+        memset(names->is_hit, true, tal_seqset_count(names->set));
+    return tal_comm_agree(self->comm, names->is_hit == NULL ? TAL_ERR_MEMORY : TAL_OK);
 }
 
 /* Collective; agreed status. */
@@ -146,6 +179,10 @@ static tal_status close_result(tal_search_run *self, tal_result_writer *writer, 
         .references = names->set != NULL ? names->set : self->references,
         .is_hit = names->is_hit,
         .lens = names->set != NULL ? (const int32_t *)(const void *)names->lens.data : NULL,
+        .representatives = self->container == NULL
+                               ? NULL
+                               : (const tal_gid *)(const void *)names->representatives.data,
+        .has_representatives = self->container != NULL,
         .query_info = tal_stream_info(self->stream),
         .reference_info = &self->reference_info,
         .parameters = parameters,
@@ -172,7 +209,8 @@ tal_status tal_search_run_assemble(tal_search_run *self)
     tal_io_stretch io = tal_io_begin(self);
     tal_result_writer *writer = NULL;
     named names = {0};
-    tal_status status = find_named(self, &names);
+    tal_status status =
+        self->container != NULL ? find_expanded(self, &names) : find_named(self, &names);
     if (status == TAL_OK)
         status = tal_result_create(self->comm, tal_run_text(self->run, "output"),
                                    tal_job_folder(self->job), tal_run_flag(self->run, "force"),

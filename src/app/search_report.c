@@ -56,6 +56,8 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
         f64_attribute("filter_cut", params->is_filtered && params->filter_cut >= 0
                                         ? (double)params->filter_cut
                                         : NAN),
+        text_attribute("expand", self->container != NULL ? "yes" : "no"),
+        f64_attribute("expand_share", self->container != NULL ? self->expansion.share : NAN),
         text_attribute("align", modes[params->mode]),
         text_attribute("strand", strands),
         text_attribute("composition", compositions[params->composition]),
@@ -106,7 +108,24 @@ size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts
                       score_seconds > 0 ? (double)run_cells / score_seconds * 1e-9 : 0),
     };
     memcpy(list, all, sizeof(all));
-    return sizeof(all) / sizeof(all[0]);
+    size_t count = sizeof(all) / sizeof(all[0]);
+    if (self->container == NULL)
+        return count;
+    const tal_set_info representatives = tal_search_run_representative_info(self);
+    const double strands = self->params.has_plus && self->params.has_minus ? 2 : 1;
+    const double full =
+        (double)queries->residue_count * (double)self->reference_info.residue_count * strands;
+    const tal_result_attribute expanded[] = {
+        u64_attribute("representatives", representatives.sequence_count),
+        u64_attribute("representative_residues", representatives.residue_count),
+        u64_attribute("expanded_clusters", counts[TAL_COUNT_EXPANDED_CLUSTERS]),
+        u64_attribute("expanded_pairs", counts[TAL_COUNT_EXPANDED_PAIRS]),
+        u64_attribute("expanded_cells", counts[TAL_COUNT_EXPANDED_CELLS]),
+        f64_attribute("cells_saved_percent",
+                      full > 0 ? 100 - 100 * (double)counts[TAL_COUNT_CELLS] / full : 0),
+    };
+    memcpy(list + count, expanded, sizeof(expanded));
+    return count + sizeof(expanded) / sizeof(expanded[0]);
 }
 
 size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attribute *list)

@@ -9,6 +9,7 @@
 #include "dist/job.h"
 #include "mask/mask.h"
 #include "search/search.h"
+#include "store/families.h"
 #include "store/result.h"
 
 enum {
@@ -32,9 +33,13 @@ typedef struct tal_search_run {
     tal_stream *stream;
     tal_job *job;
     uint64_t block_count;
-    tal_seqset *references; /* in memory; empty when they are on disk */
-    tal_spill *spill;       /* NULL: in memory */
-    uint64_t tile_residues; /* of a tile on disk; 0: in memory */
+    tal_seqset *references;   /* in memory; empty when they are on disk */
+    tal_spill *spill;         /* NULL: in memory */
+    uint64_t tile_residues;   /* of a tile on disk; 0: in memory */
+    tal_container *container; /* NULL: the references are no reduced set */
+    tal_families *families;
+    tal_expansion expansion;
+    uint64_t fetch_residues; /* of members in memory at a time */
     tal_set_info reference_info;
     tal_lid run_begin[TAL_TILE_RUNS + 1]; /* of the references, when ranks help each other */
     tal_matrix matrix;
@@ -78,9 +83,21 @@ tal_memory_needs tal_search_run_needs(const tal_search_run *self);
 /* Give tracing its part of --memory. */
 void tal_search_run_limit_trace(tal_search_run *self);
 
-/* Count the inputs and plan for --memory: sets tile_residues when references are to lie on disk.
- * TAL_ERR_MEMORY when there is no plan. Collective; agreed status. */
+/* With --memory: count the inputs and plan. Sets tile_residues when references are to lie on disk,
+ * and fetch_residues. TAL_ERR_MEMORY when there is no plan. Collective; agreed status. */
 tal_status tal_search_run_fit(tal_search_run *self);
+
+/* Whether the references are a reduced set that is to be expanded: opens it then. Refuses one that
+ * is not, and options that do not go with it. Collective; agreed status. */
+tal_status tal_search_run_open_reduced(tal_search_run *self);
+
+/* Load this rank's representatives. Collective; agreed status. */
+tal_status tal_search_run_load_reduced(tal_search_run *self);
+
+/* What the whole input that a reduced set stands for comes to; and its representatives. The longest
+ * members are not known before they are unpacked: len_max is a bound of all sequences. */
+tal_set_info tal_search_run_reduced_info(const tal_search_run *self);
+tal_set_info tal_search_run_representative_info(const tal_search_run *self);
 
 /* Put the references to disk, in the job's folder, masked. Collective; agreed status. */
 tal_status tal_search_run_spill(tal_search_run *self);

@@ -219,6 +219,15 @@ static tal_status upload(tal_device_feed *feed, tal_lid part)
     return status;
 }
 
+/* The smallest score that is tested as one that reaches the cut (tal_search_tested). */
+static int32_t relax(const tal_search *search, int32_t cut)
+{
+    int32_t score = cut;
+    if (search->is_relaxed)
+        score = (int32_t)((cut - 1) * search->params.expansion->share);
+    return score > 1 ? score : 1;
+}
+
 /* The smallest score of a query that any reference of n1 to n2 residues may need.
  *
  * E(n, s) = p(n) ... N / n, with p and Phi growing with n: so E(n, s) >= E(n1, s) n1 / n2, and what
@@ -234,11 +243,11 @@ static int32_t device_cut(const tal_device_feed *feed, const tal_feed_query *que
     int32_t floor = tal_candidates_floor(search->candidates, query->lid);
     cut = floor > cut ? floor : cut;
     if (params->evalue == INFINITY)
-        return cut;
+        return relax(search, cut);
     tal_search_space space = tal_search_space_of(search, query->lid);
     double evalue = params->evalue * ((double)longest / shortest) * CUT_SLACK;
     int32_t by_evalue = tal_stats_score_cut(&params->stats, &space, evalue, shortest, cut);
-    return by_evalue > cut ? by_evalue : cut;
+    return relax(search, by_evalue > cut ? by_evalue : cut);
 }
 
 /* Where the claim at work stands. */

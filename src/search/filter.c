@@ -131,9 +131,8 @@ static int count_alone(const tal_search *search, const tal_lid *order, int count
     return best;
 }
 
-/* Score up to 64 references that passed for a query and strand in full. */
-static tal_status score_gathered(tal_search *search, tal_search_worker *own, tal_lid query,
-                                 int strand, const tal_lid *lids, int count, tal_tally *tally)
+tal_status tal_search_score_gathered(tal_search *search, tal_search_worker *own, tal_lid query,
+                                     int strand, const tal_lid *lids, int count, tal_tally *tally)
 {
     gathered sorted[TAL_BATCH_LANES];
     tal_lid order[TAL_BATCH_LANES];
@@ -162,8 +161,9 @@ static tal_status score_and_count(tal_search *search, int worker, size_t list, c
                                   int count)
 {
     tal_tally tally = {0};
-    tal_status status = score_gathered(search, &search->workers[worker], (tal_lid)(list / 2),
-                                       (int)(list % 2), lids, count, &tally);
+    tal_status status =
+        tal_search_score_gathered(search, &search->workers[worker], (tal_lid)(list / 2),
+                                  (int)(list % 2), lids, count, &tally);
     if (status == TAL_OK)
         tal_search_count(search, worker, &tally);
     return status;
@@ -187,7 +187,7 @@ tal_status tal_filter_score(tal_search *search, tal_search_worker *own, tal_lid 
     tal_lid full[TAL_BATCH_LANES];
     size_t list = (size_t)query * 2 + (size_t)strand;
     if (count > 0 && tal_pending_add(search->pending, list, passed, count, full))
-        return score_gathered(search, own, query, strand, full, TAL_BATCH_LANES, tally);
+        return tal_search_score_gathered(search, own, query, strand, full, TAL_BATCH_LANES, tally);
     return TAL_OK;
 }
 
@@ -198,6 +198,12 @@ static tal_status score_rest(void *context, int worker, size_t list)
     tal_lid rest[TAL_BATCH_LANES];
     int count = tal_pending_take(search->pending, list, rest);
     return count == 0 ? TAL_OK : score_and_count(search, worker, list, rest, count);
+}
+
+tal_status tal_search_score_pending(tal_search *search)
+{
+    return tal_team_for(search->team, (size_t)tal_seqset_count(search->queries) * 2, score_rest,
+                        search);
 }
 
 /* What passed on the device, in order, and where its runs of up to 64 of one list begin. */
@@ -278,8 +284,5 @@ static tal_status score_device_rest(tal_search *search)
 tal_status tal_filter_end(tal_search *search)
 {
     tal_status status = score_device_rest(search);
-    if (status != TAL_OK)
-        return status;
-    return tal_team_for(search->team, (size_t)tal_seqset_count(search->queries) * 2, score_rest,
-                        search);
+    return status == TAL_OK ? tal_search_score_pending(search) : status;
 }

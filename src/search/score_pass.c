@@ -62,16 +62,17 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
                             int32_t score, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
-    if (score < params->score_min || score < tal_candidates_floor(search->candidates, query) ||
+    const int32_t tested = tal_search_tested(search, score);
+    if (tested < params->score_min || score < tal_candidates_floor(search->candidates, query) ||
         (params->mode == TAL_LOCAL && score <= 0))
         return TAL_OK;
     if (params->evalue < INFINITY) {
         tal_search_space space = tal_search_space_of(search, query);
         int32_t len = tal_seqset_len(search->references, lid);
-        if (score < tal_stats_score_cut(&params->stats, &space, params->evalue, len, score))
+        if (tested < tal_stats_score_cut(&params->stats, &space, params->evalue, len, tested))
             return TAL_OK;
     }
-    if (!tal_search_is_significant(search, query, lid, score))
+    if (!tal_search_is_significant(search, query, lid, tested))
         return TAL_OK;
     return add(search, query, strand, lid, score, candidate_count);
 }
@@ -88,14 +89,15 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
         int32_t score = scores[lane];
         if ((lanes >> lane & 1) == 0)
             continue;
-        if (score < params->score_min || score < tal_candidates_floor(search->candidates, query))
+        int32_t tested = tal_search_tested(search, score);
+        if (tested < params->score_min || score < tal_candidates_floor(search->candidates, query))
             continue;
         if (params->evalue < INFINITY && batch->lane_len[lane] != cut_len) {
             cut_len = batch->lane_len[lane];
             cut = tal_stats_score_cut(&params->stats, &space, params->evalue, cut_len, cut);
         }
-        if (score < cut || (params->mode == TAL_LOCAL && score <= 0) ||
-            !tal_search_is_significant(search, query, batch->lids[lane], score))
+        if (tested < cut || (params->mode == TAL_LOCAL && score <= 0) ||
+            !tal_search_is_significant(search, query, batch->lids[lane], tested))
             continue;
         tal_status status = add(search, query, strand, batch->lids[lane], score, candidate_count);
         if (status != TAL_OK)

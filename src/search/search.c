@@ -35,7 +35,9 @@ void tal_search_destroy(tal_search *search)
     tal_free(search->views);
     tal_device_pass_destroy(search->device_pass);
     tal_pending_destroy(search->pending);
-    tal_candidates_destroy(search->candidates);
+    if (search->expander == NULL)
+        tal_candidates_destroy(search->candidates);
+    tal_expander_destroy(search->expander);
     tal_accum_destroy(search->accum);
     for (int i = 0; search->workers != NULL && i < tal_team_size(search->team); i++)
         worker_deinit(&search->workers[i]);
@@ -146,8 +148,11 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
     status = tal_accum_create(tal_team_size(team), TAL_COUNT_COUNT, &search->accum);
     if (status != TAL_OK)
         goto done;
-    status = tal_candidates_create(params->hit_limit, &search->candidates);
-    if (status == TAL_OK && params->is_filtered)
+    if (params->expansion != NULL)
+        status = tal_expander_create(search, &search->expander);
+    else
+        status = tal_candidates_create(params->hit_limit, &search->candidates);
+    if (status == TAL_OK && (params->is_filtered || params->expansion != NULL))
         status = tal_pending_create(&search->pending);
     if (status != TAL_OK)
         goto done;
@@ -274,6 +279,8 @@ tal_status tal_search_prepare(tal_search *search)
         row = prepare_query(search, query, row, search->codes + code_at);
         code_at += 3 * (size_t)tal_seqset_len(search->queries, query);
     }
+    if (search->expander != NULL)
+        tal_expand_begin(search);
     status = tal_candidates_reset(search->candidates, tal_seqset_count(search->queries));
     if (status == TAL_OK && search->params.is_filtered)
         status = tal_filter_begin(search);
@@ -300,6 +307,10 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_b
     tal_tiles_reset(search->tiles);
     if (status != TAL_OK)
         return status;
+    if (search->expander != NULL)
+        status = tal_expand_score(search);
+    if (status != TAL_OK)
+        return status;
     start = tal_clock_ns();
     status = tal_search_select(search);
     search->times.exchange += seconds_since(start);
@@ -307,6 +318,11 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_b
         return status;
     start = tal_clock_ns();
     status = tal_search_trace(search);
+    if (search->expander != NULL) {
+        status = tal_comm_agree(search->comm, status);
+        if (status == TAL_OK)
+            status = tal_expand_trace(search);
+    }
     search->times.trace += seconds_since(start);
 
     start = tal_clock_ns();

@@ -18,6 +18,7 @@
 #include "score/composition.h"
 #include "score/matrix.h"
 #include "score/stats.h"
+#include "search/expand.h"
 #include "search/hit.h"
 #include "search/tiles.h"
 #include "seq/seqset.h"
@@ -35,6 +36,9 @@ enum {
     TAL_COUNT_RESCUE_32,    /* pairs computed again with 32 bits */
     TAL_COUNT_DEVICE_CELLS, /* cells that a device computed, of all cells */
     TAL_COUNT_QUERY_RESIDUES,
+    TAL_COUNT_EXPANDED_CLUSTERS, /* query x cluster that were expanded */
+    TAL_COUNT_EXPANDED_PAIRS,    /* of the pairs and cells: with members */
+    TAL_COUNT_EXPANDED_CELLS,
     TAL_COUNT_ALIGNED_COLUMNS, /* of the alignments reported */
     TAL_COUNT_HISTOGRAM,
     TAL_HISTOGRAM_BINS = 1024,
@@ -80,9 +84,11 @@ typedef struct tal_search_params {
     bool has_sharing;
     const tal_lid *run_begin;
     tal_spill *spill;
-    bool is_other_first;   /* for tests: others' tiles before one's own */
-    double slow_down;      /* for tests: this rank takes so many times as long; 0, 1: it does not */
-    size_t trace_bytes;    /* memory of one worker's traceback */
+    bool is_other_first; /* for tests: others' tiles before one's own */
+    double slow_down;    /* for tests: this rank takes so many times as long; 0, 1: it does not */
+    size_t trace_bytes;  /* memory of one worker's traceback */
+    const tal_expansion *expansion; /* the references stand for others; not filtered. NULL: they do
+                                     * not. A view */
     tal_device *device;    /* computes beside the team; NULL: none. A view, ours while we live */
     uint32_t device_batch; /* references of one batch of the device; >= 1 */
     /* Called by worker 0 of rank 0 now and then, with the share of the block done; may be NULL. */

@@ -19,6 +19,9 @@ typedef struct tal_query_view {
     const uint8_t *codes[2];     /* not masked; what is scored are profiles */
 } tal_query_view;
 
+/* The second pass of an expanded search (expand.c). */
+typedef struct tal_expander tal_expander;
+
 /* One worker's own memory. */
 typedef struct tal_search_worker {
     _Alignas(TAL_LINE_BYTES) tal_batch batch;
@@ -51,9 +54,11 @@ struct tal_search {
     tal_tiles *tiles;
     tal_search_worker *workers;
     tal_accum *accum;
-    tal_candidates *candidates;
+    tal_candidates *candidates;   /* expanded: a view of the expander's */
     tal_device_pass *device_pass; /* NULL: no device */
-    tal_pending *pending;         /* filtered only */
+    tal_pending *pending;         /* filtered and expanded only */
+    tal_expander *expander;       /* NULL: not expanded */
+    bool is_relaxed;              /* first pass of an expanded search */
     tal_search_times times;
 
     /* The current block. */
@@ -113,6 +118,9 @@ bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid 
 tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
                             int32_t score, uint64_t *candidate_count);
 
+/* The score that the cuts are applied to: a larger one while a search is relaxed. Threads: any. */
+int32_t tal_search_tested(const tal_search *search, int32_t score);
+
 /* Score a batch against a query and strand in full and enter the lanes of the mask `lanes` that
  * pass the cuts. */
 tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
@@ -130,6 +138,27 @@ tal_status tal_filter_score(tal_search *search, tal_search_worker *own, tal_lid 
                             tal_tally *tally);
 tal_status tal_filter_end(tal_search *search);
 
+/* Score up to 64 references for a query and strand in full, from whatever batches; and those that
+ * still wait in the lists of search->pending. */
+tal_status tal_search_score_gathered(tal_search *search, tal_search_worker *own, tal_lid query,
+                                     int strand, const tal_lid *lids, int count, tal_tally *tally);
+tal_status tal_search_score_pending(tal_search *search);
+
+/* Expanded searches. Widens the strands that are scored. */
+tal_status tal_expander_create(tal_search *search, tal_expander **out_expander);
+/* Accepts NULL. */
+void tal_expander_destroy(tal_expander *expander);
+/* Before the first pass: its table of candidates, its cut. */
+void tal_expand_begin(tal_search *search);
+/* After it: candidates are then those of representatives and members by the cuts asked for.
+ * Collective; agreed status. */
+tal_status tal_expand_score(tal_search *search);
+/* Trace the members among the candidates. Collective; agreed status. */
+tal_status tal_expand_trace(tal_search *search);
+/* Where the member at this place among candidates is in memory; UINT32_MAX: it is not, or this is a
+ * representative. */
+tal_lid tal_expand_find(const tal_search *search, tal_lid lid);
+
 /* Whether a pair of this gapless score passes (a device's score: whether it may pass); the smallest
  * score with which any reference of at least ref_len residues might. Threads: any. */
 bool tal_filter_passes(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
@@ -139,8 +168,14 @@ int32_t tal_filter_cut(const tal_search *search, tal_lid query, int32_t ref_len)
  * references to their holders. Collective; agreed. */
 tal_status tal_search_select(tal_search *search);
 
+/* Candidates of others' references to their holders. Collective; agreed. */
+tal_status tal_search_move(tal_search *search);
+
 /* Trace this rank's remaining candidates into the workers' buffers. */
 tal_status tal_search_trace(tal_search *search);
+
+/* Trace those that are members in memory (tal_expand_find), which are in use. */
+tal_status tal_search_trace_members(tal_search *search);
 
 /* Move traced hits to the owners of their queries and sort them. Collective; agreed. */
 tal_status tal_search_gather(tal_search *search, tal_block_hits *out_hits);

@@ -174,14 +174,9 @@ static tal_status move_candidates(tal_search *search)
     return status;
 }
 
-tal_status tal_search_select(tal_search *search)
+tal_status tal_search_move(tal_search *search)
 {
     tal_lid query_count = tal_seqset_count(search->queries);
-    if (search->params.hit_limit > 0 && tal_comm_size(search->comm) > 1) {
-        tal_status status = select_over_ranks(search);
-        if (status != TAL_OK)
-            return status;
-    }
     uint64_t *moving = &search->query_hits[query_count];
     *moving = 0;
     for (tal_lid query = 0; query < query_count; query++) {
@@ -194,4 +189,14 @@ tal_status tal_search_select(tal_search *search)
     tal_comm_sum_u64(search->comm, search->query_hits, (size_t)query_count + 1);
     tal_buffer_reset(&search->moved);
     return *moving > 0 ? move_candidates(search) : TAL_OK;
+}
+
+tal_status tal_search_select(tal_search *search)
+{
+    if (search->params.hit_limit > 0 && tal_comm_size(search->comm) > 1) {
+        tal_status status = select_over_ranks(search);
+        if (status != TAL_OK)
+            return status;
+    }
+    return tal_search_move(search);
 }

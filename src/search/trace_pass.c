@@ -173,6 +173,12 @@ static void add_task(trace_pass *pass, size_t *at, tal_lid query, const tal_cand
     pass->tasks[(*at)++] = task;
 }
 
+/* Whether a candidate is a member, which is not traced with this rank's references. */
+static bool is_member(const tal_search *search, const tal_candidate *candidate)
+{
+    return search->expander != NULL && candidate->lid >= tal_seqset_count(search->own_references);
+}
+
 /* Those of this rank's references, found here or elsewhere. */
 static void list_tasks(trace_pass *pass, size_t *out_count)
 {
@@ -181,7 +187,8 @@ static void list_tasks(trace_pass *pass, size_t *out_count)
         size_t count;
         const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
         for (size_t i = 0; i < count; i++)
-            if (list[i].holder == (uint32_t)tal_comm_rank(search->comm))
+            if (list[i].holder == (uint32_t)tal_comm_rank(search->comm) &&
+                !is_member(search, &list[i]))
                 add_task(pass, out_count, query, &list[i]);
     }
     for (size_t at = 0; at < search->moved.bytes; at += sizeof(tal_moved_candidate)) {
@@ -212,16 +219,23 @@ static tal_status trace_portions(trace_pass *pass, size_t task_count)
     return status;
 }
 
-tal_status tal_search_trace(tal_search *search)
+/* Candidates of all queries, and those that came from other ranks. */
+static size_t count_candidates(const tal_search *search)
 {
-    for (int i = 0; i < tal_team_size(search->team); i++)
-        tal_buffer_reset(&search->workers[i].traced);
     size_t room = search->moved.bytes / sizeof(tal_moved_candidate);
     for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
         size_t count;
         (void)tal_candidates_view(search->candidates, query, &count);
         room += count;
     }
+    return room;
+}
+
+tal_status tal_search_trace(tal_search *search)
+{
+    for (int i = 0; i < tal_team_size(search->team); i++)
+        tal_buffer_reset(&search->workers[i].traced);
+    const size_t room = count_candidates(search);
     trace_pass pass = {.search = search, .tasks = tal_alloc_array(room, sizeof(*pass.tasks))};
     if (pass.tasks == NULL)
         return TAL_ERR_MEMORY;
@@ -230,6 +244,33 @@ tal_status tal_search_trace(tal_search *search)
     if (task_count > 1)
         qsort(pass.tasks, task_count, sizeof(*pass.tasks), compare_tasks);
     tal_status status = trace_portions(&pass, task_count);
+    tal_free(pass.tasks);
+    return status;
+}
+
+tal_status tal_search_trace_members(tal_search *search)
+{
+    const size_t room = count_candidates(search);
+    trace_pass pass = {.search = search, .tasks = tal_alloc_array(room, sizeof(*pass.tasks))};
+    if (pass.tasks == NULL)
+        return TAL_ERR_MEMORY;
+    size_t task_count = 0;
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
+        size_t count;
+        const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+        for (size_t i = 0; i < count; i++) {
+            const tal_lid lid = tal_expand_find(search, list[i].lid);
+            if (lid == UINT32_MAX)
+                continue;
+            trace_task task = {0, (uint64_t)tal_seqset_len(search->queries, query), query, list[i]};
+            task.cells *= (uint64_t)tal_seqset_len(search->references, lid);
+            task.candidate.lid = lid;
+            pass.tasks[task_count++] = task;
+        }
+    }
+    if (task_count > 1)
+        qsort(pass.tasks, task_count, sizeof(*pass.tasks), compare_tasks);
+    tal_status status = tal_team_for(search->team, task_count, trace_item, &pass);
     tal_free(pass.tasks);
     return status;
 }

@@ -19,10 +19,11 @@ enum { ATTRIBUTE_ROOM_BYTES = 256 };
 /* A reference on its way to the owner of its gid; the header follows. */
 typedef struct reference_record {
     uint64_t gid;
+    uint64_t representative;
     int32_t len;
     uint32_t header_bytes;
 } reference_record;
-_Static_assert(sizeof(reference_record) == 16, "references cross ranks as bytes: no padding");
+_Static_assert(sizeof(reference_record) == 24, "references cross ranks as bytes: no padding");
 
 /* A received reference: its header is in the buffer it came in. */
 typedef struct reference_view {
@@ -64,11 +65,12 @@ static tal_status pack_references(const tal_result_closing *closing, uint64_t gi
         if (!closing->is_hit[lid])
             continue;
         const char *header = tal_seqset_header(closing->references, lid);
-        reference_record record = {.gid = tal_seqset_gid(closing->references, lid),
-                                   .len = closing->lens != NULL
-                                              ? closing->lens[lid]
-                                              : tal_seqset_len(closing->references, lid),
-                                   .header_bytes = (uint32_t)strlen(header)};
+        reference_record record = {
+            .gid = tal_seqset_gid(closing->references, lid),
+            .representative = closing->has_representatives ? closing->representatives[lid] : 0,
+            .len = closing->lens != NULL ? closing->lens[lid]
+                                         : tal_seqset_len(closing->references, lid),
+            .header_bytes = (uint32_t)strlen(header)};
         uint64_t *at = &cursor[owner_of(record.gid, gid_max, size)];
         memcpy(packed->data + *at, &record, sizeof(record));
         memcpy(packed->data + *at + sizeof(record), header, record.header_bytes);
@@ -150,6 +152,8 @@ static tal_status fill_references(tal_result_writer *writer, tal_dataset id,
             wide[i] = views[i].record.gid;
         else if (id == TAL_DATASET_REFERENCE_LENGTH)
             lens[i] = views[i].record.len;
+        else if (id == TAL_DATASET_REFERENCE_REPRESENTATIVE)
+            wide[i] = views[i].record.representative;
         else if (id == TAL_DATASET_REFERENCE_HEADER_BEGIN)
             wide[i + 1] = wide[i] + views[i].record.header_bytes;
         else
@@ -163,8 +167,10 @@ static tal_status write_references(tal_result_writer *writer, const reference_vi
                                    const tal_rows_share *shares)
 {
     tal_status status = TAL_OK;
-    for (int i = TAL_DATASET_REFERENCE_GID; i <= TAL_DATASET_REFERENCE_HEADERS; i++) {
+    for (int i = TAL_DATASET_REFERENCE_GID; i <= TAL_DATASET_REFERENCE_REPRESENTATIVE; i++) {
         tal_dataset id = (tal_dataset)i;
+        if (writer->dataset[id] < 0)
+            continue;
         const tal_dataset_schema *row = tal_schema_dataset(id);
         const tal_rows_share *share = &shares[row->rows];
         status = tal_comm_agree(writer->comm,
@@ -297,7 +303,7 @@ static tal_status create_rest(tal_result_writer *writer, const uint64_t *totals,
     tal_status status = TAL_OK;
     for (size_t i = 0; i < TAL_DATASET_COUNT && status == TAL_OK; i++) {
         const tal_dataset_schema *row = tal_schema_dataset((tal_dataset)i);
-        if (writer->dataset[i] >= 0)
+        if (writer->dataset[i] >= 0 || (row->is_optional && !closing->has_representatives))
             continue;
         uint64_t rows = row->rows < TAL_ROWS_BLOCK_COUNT ? 0 : totals[row->rows];
         writer->dataset[i] =

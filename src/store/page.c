@@ -190,6 +190,9 @@ tal_status tal_reader_block(tal_result_reader *reader, uint64_t row)
         status = tal_reader_strings(reader, TAL_DATASET_REFERENCE_HEADERS,
                                     (const uint64_t *)(const void *)reader->block_header_begin.data,
                                     count, &reader->block_headers, &reader->block_header_views);
+    if (status == TAL_OK && reader->dataset[TAL_DATASET_REFERENCE_REPRESENTATIVE] >= 0)
+        status = tal_reader_rows(reader, TAL_DATASET_REFERENCE_REPRESENTATIVE, begin, count,
+                                 &reader->block_representatives);
     if (status != TAL_OK)
         return status;
     reader->block_begin = begin;
@@ -230,37 +233,39 @@ tal_status tal_reader_find_reference(tal_result_reader *reader, uint64_t gid, ui
     return TAL_OK;
 }
 
-/* Names and lengths of the references of the page's hits, each name once. */
-static tal_status read_references(tal_result_reader *reader, uint64_t count)
+/* One value of a row of the block at hand; 0: '/references' is without. */
+static uint64_t representative_of(const tal_result_reader *reader, uint64_t row)
 {
-    tal_hit *hits = (tal_hit *)(void *)reader->hits.data;
-    tal_buffer_reset(&reader->hit_order);
-    tal_buffer_reset(&reader->ref_headers);
-    tal_buffer_reset(&reader->ref_header_at);
-    tal_buffer_reset(&reader->ref_header_views);
-    tal_buffer_reset(&reader->ref_lens);
-    size_t room = (size_t)count + 1;
-    tal_status status = tal_buffer_reserve(&reader->hit_order, room * sizeof(hit_place));
-    if (status == TAL_OK)
-        status = tal_buffer_reserve(&reader->ref_header_at, room * sizeof(size_t));
-    if (status == TAL_OK)
-        status = tal_buffer_reserve(&reader->ref_header_views, room * sizeof(char *));
-    if (status == TAL_OK)
-        status = tal_buffer_reserve(&reader->ref_lens, room * sizeof(int32_t));
+    if (reader->dataset[TAL_DATASET_REFERENCE_REPRESENTATIVE] < 0)
+        return 0;
+    return ((const uint64_t *)(const void *)reader->block_representatives.data)[row];
+}
+
+/* Names, lengths and representatives of the references in reader->hit_order, one of each hit, each
+ * name once. */
+static tal_status read_names(tal_result_reader *reader, uint64_t count, tal_page_names *names)
+{
+    hit_place *places = (hit_place *)(void *)reader->hit_order.data;
+    tal_buffer *const buffers[] = {&names->headers, &names->header_at, &names->views, &names->lens,
+                                   &names->representatives};
+    tal_status status = TAL_OK;
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]) && status == TAL_OK; i++) {
+        tal_buffer_reset(buffers[i]);
+        status = tal_buffer_reserve(buffers[i], ((size_t)count + 1) * sizeof(uint64_t));
+    }
     if (status != TAL_OK)
         return status;
-    hit_place *places = (hit_place *)(void *)reader->hit_order.data;
-    size_t *header_at = (size_t *)(void *)reader->ref_header_at.data;
-    int32_t *lens = (int32_t *)(void *)reader->ref_lens.data;
-    for (uint64_t i = 0; i < count; i++)
-        places[i] = (hit_place){.gid = hits[i].reference, .hit = i};
+    size_t *header_at = (size_t *)(void *)names->header_at.data;
+    int32_t *lens = (int32_t *)(void *)names->lens.data;
+    uint64_t *representatives = (uint64_t *)(void *)names->representatives.data;
     if (count > 0)
         qsort(places, (size_t)count, sizeof(*places), compare_places);
-
     for (uint64_t i = 0; i < count; i++) {
+        const uint64_t hit = places[i].hit;
         if (i > 0 && places[i].gid == places[i - 1].gid) {
-            header_at[places[i].hit] = header_at[places[i - 1].hit];
-            lens[places[i].hit] = lens[places[i - 1].hit];
+            header_at[hit] = header_at[places[i - 1].hit];
+            lens[hit] = lens[places[i - 1].hit];
+            representatives[hit] = representatives[places[i - 1].hit];
             continue;
         }
         uint64_t row;
@@ -270,16 +275,39 @@ static tal_status read_references(tal_result_reader *reader, uint64_t count)
         if (row == UINT64_MAX)
             return tal_reader_damaged(reader, "a hit's reference is not in '/references/gid'");
         const char *const *views = (const char *const *)(void *)reader->block_header_views.data;
-        header_at[places[i].hit] = reader->ref_headers.bytes;
-        lens[places[i].hit] = ((const int32_t *)(const void *)reader->block_lens.data)[row];
-        status = tal_buffer_append(&reader->ref_headers, views[row], strlen(views[row]) + 1);
+        header_at[hit] = names->headers.bytes;
+        lens[hit] = ((const int32_t *)(const void *)reader->block_lens.data)[row];
+        representatives[hit] = representative_of(reader, row);
+        status = tal_buffer_append(&names->headers, views[row], strlen(views[row]) + 1);
         if (status != TAL_OK)
             return status;
     }
-    const char **out = (const char **)(void *)reader->ref_header_views.data;
+    const char **out = (const char **)(void *)names->views.data;
     for (uint64_t i = 0; i < count; i++)
-        out[i] = (const char *)reader->ref_headers.data + header_at[i];
+        out[i] = (const char *)names->headers.data + header_at[i];
     return TAL_OK;
+}
+
+/* The references of the page's hits, and their representatives where there are such. */
+static tal_status read_references(tal_result_reader *reader, uint64_t count)
+{
+    const tal_hit *hits = (const tal_hit *)(const void *)reader->hits.data;
+    tal_buffer_reset(&reader->hit_order);
+    tal_status status =
+        tal_buffer_reserve(&reader->hit_order, ((size_t)count + 1) * sizeof(hit_place));
+    if (status != TAL_OK)
+        return status;
+    hit_place *places = (hit_place *)(void *)reader->hit_order.data;
+    for (uint64_t i = 0; i < count; i++)
+        places[i] = (hit_place){.gid = hits[i].reference, .hit = i};
+    status = read_names(reader, count, &reader->references);
+    if (status != TAL_OK || reader->dataset[TAL_DATASET_REFERENCE_REPRESENTATIVE] < 0)
+        return status;
+    const uint64_t *representatives =
+        (const uint64_t *)(const void *)reader->references.representatives.data;
+    for (uint64_t i = 0; i < count; i++)
+        places[i] = (hit_place){.gid = representatives[i], .hit = i};
+    return read_names(reader, count, &reader->representatives);
 }
 
 /* Number the hits' queries, count runs and letters, check each hit. */
@@ -291,7 +319,7 @@ static tal_status complete_hits(tal_result_reader *reader, uint64_t query_count)
     const uint64_t *letter_begin = (const uint64_t *)(const void *)reader->letter_begin.data;
     const uint32_t *cigars = (const uint32_t *)(const void *)reader->cigars.data;
     const int32_t *query_lens = (const int32_t *)(const void *)reader->query_lens.data;
-    const int32_t *ref_lens = (const int32_t *)(const void *)reader->ref_lens.data;
+    const int32_t *ref_lens = (const int32_t *)(const void *)reader->references.lens.data;
     for (uint64_t query = 0; query < query_count; query++) {
         for (uint64_t i = hit_begin[query]; i < hit_begin[query + 1]; i++) {
             uint64_t runs = cigar_begin[i + 1] - cigar_begin[i];
@@ -349,9 +377,15 @@ tal_status tal_result_read(tal_result_reader *reader, size_t hit_limit, tal_resu
         .cigars = (const uint32_t *)(const void *)reader->cigars.data,
         .letter_begin = (const uint64_t *)(const void *)reader->letter_begin.data,
         .letters = (const char *)reader->letters.data,
-        .ref_headers = (const char *const *)(void *)reader->ref_header_views.data,
-        .ref_lens = (const int32_t *)(const void *)reader->ref_lens.data,
+        .ref_headers = (const char *const *)(void *)reader->references.views.data,
+        .ref_lens = (const int32_t *)(const void *)reader->references.lens.data,
     };
+    if (reader->dataset[TAL_DATASET_REFERENCE_REPRESENTATIVE] >= 0) {
+        out_page->representatives =
+            (const uint64_t *)(const void *)reader->references.representatives.data;
+        out_page->representative_headers =
+            (const char *const *)(void *)reader->representatives.views.data;
+    }
     reader->next_query += count;
     return TAL_OK;
 }

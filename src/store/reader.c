@@ -121,6 +121,8 @@ static tal_status open_datasets(tal_result_reader *reader)
         reader->rows[i] = UINT64_MAX;
     for (size_t i = 0; i < TAL_DATASET_COUNT; i++) {
         const tal_dataset_schema *row = tal_schema_dataset((tal_dataset)i);
+        if (row->is_optional && H5Lexists(reader->file, row->path, H5P_DEFAULT) == 0)
+            continue;
         reader->dataset[i] = H5Dopen2(reader->file, row->path, H5P_DEFAULT);
         uint64_t rows = 0;
         if (reader->dataset[i] < 0 || !tal_reader_find_rows(reader->dataset[i], row->type, &rows) ||
@@ -245,15 +247,22 @@ void tal_result_close(tal_result_reader *reader)
                                    &reader->letter_begin,
                                    &reader->letters,
                                    &reader->hit_order,
-                                   &reader->ref_headers,
-                                   &reader->ref_header_at,
-                                   &reader->ref_header_views,
-                                   &reader->ref_lens,
+                                   &reader->references.headers,
+                                   &reader->references.header_at,
+                                   &reader->references.views,
+                                   &reader->references.lens,
+                                   &reader->references.representatives,
+                                   &reader->representatives.headers,
+                                   &reader->representatives.header_at,
+                                   &reader->representatives.views,
+                                   &reader->representatives.lens,
+                                   &reader->representatives.representatives,
                                    &reader->block_gids,
                                    &reader->block_lens,
                                    &reader->block_header_begin,
                                    &reader->block_headers,
                                    &reader->block_header_views,
+                                   &reader->block_representatives,
                                    &reader->gid_index};
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
         tal_buffer_deinit(buffers[i]);

@@ -14,6 +14,13 @@ enum {
     TAL_REFERENCE_BLOCK_ROWS = 4096, /* rows of /references read at once */
 };
 
+/* What a page's hits refer to; one entry per hit. */
+typedef struct tal_page_names {
+    tal_buffer headers, header_at, views; /* text; size_t; const char * */
+    tal_buffer lens;                      /* int32_t */
+    tal_buffer representatives;           /* uint64_t */
+} tal_page_names;
+
 struct tal_result_reader {
     char *path;
     hid_t file;
@@ -27,10 +34,12 @@ struct tal_result_reader {
     tal_buffer query_letter_begin, query_letters, query_letter_views, hit_begin;
     /* The page: hits. */
     tal_buffer column, hits, cigar_begin, cigars, letter_begin, letters;
-    tal_buffer hit_order, ref_headers, ref_header_at, ref_header_views, ref_lens;
+    tal_buffer hit_order;
+    tal_page_names references, representatives;
     /* A block of /references. */
     uint64_t block_begin, block_count; /* rows held; count 0: none */
     tal_buffer block_gids, block_lens, block_header_begin, block_headers, block_header_views;
+    tal_buffer block_representatives;
     tal_buffer gid_index; /* first gid of every block of rows */
 };
 

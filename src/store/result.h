@@ -44,8 +44,10 @@ tal_status tal_result_append(tal_result_writer *writer, const tal_seqset *querie
  * removed. Destroys the writer in every case. Collective; agreed status. */
 typedef struct tal_result_closing {
     const tal_seqset *references;
-    const bool *is_hit;  /* one per reference of this rank */
-    const int32_t *lens; /* likewise; NULL: as the set says */
+    const bool *is_hit;             /* one per reference of this rank */
+    const int32_t *lens;            /* likewise; NULL: as the set says */
+    bool has_representatives;       /* the same on every rank */
+    const tal_gid *representatives; /* likewise, if so: gids, each among those named */
     const tal_set_info *query_info;
     const tal_set_info *reference_info;
     const tal_result_attribute *parameters;
@@ -95,6 +97,9 @@ typedef struct tal_result_page {
     const char *letters;
     const char *const *ref_headers; /* one per hit */
     const int32_t *ref_lens;        /* one per hit */
+    /* Of the reference of each hit, when the search was expanded; else NULL. */
+    const char *const *representative_headers;
+    const uint64_t *representatives;
 } tal_result_page;
 /* The next page; page->query_begin == query_end at the end. A page has at most hit_limit hits
  * unless one query has more. */

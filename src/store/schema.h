@@ -8,7 +8,7 @@
 #include "base/types.h"
 
 /* What a file must be for this program: the same major number; a larger minor number only adds. */
-enum { TAL_SCHEMA_MAJOR = 1, TAL_SCHEMA_MAJOR_OLDEST = 1, TAL_SCHEMA_MINOR = 0 };
+enum { TAL_SCHEMA_MAJOR = 1, TAL_SCHEMA_MAJOR_OLDEST = 1, TAL_SCHEMA_MINOR = 1 };
 
 /* Value of the root attribute 'format'. */
 #define TAL_SCHEMA_FORMAT "talaria search result"
@@ -70,6 +70,7 @@ typedef enum tal_dataset {
     TAL_DATASET_REFERENCE_LENGTH,
     TAL_DATASET_REFERENCE_HEADER_BEGIN,
     TAL_DATASET_REFERENCE_HEADERS,
+    TAL_DATASET_REFERENCE_REPRESENTATIVE,
     TAL_DATASET_INPUT_ROLE,
     TAL_DATASET_INPUT_BYTES,
     TAL_DATASET_INPUT_SEQUENCES,
@@ -87,6 +88,7 @@ typedef struct tal_dataset_schema {
     tal_store_type type;
     tal_rows rows;
     bool is_offsets;   /* one row more than its kind: the begins, then the end of the last */
+    bool is_optional;  /* left out where there is nothing to say */
     int32_t hit_field; /* offset within tal_hit that this column holds; -1: none */
     const char *meaning;
 } tal_dataset_schema;
