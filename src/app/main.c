@@ -3,6 +3,7 @@
  * Every rank reads the same words and comes to the same decision; rank 0 alone speaks. The one
  * message of a failure is printed here and nowhere else.
  */
+#include "app/alone.h"
 #include "app/commands.h"
 #include "app/help.h"
 #include "app/options.h"
@@ -133,6 +134,7 @@ done:
 int main(int argc, char **argv)
 {
     tal_comm *comm = NULL;
+    tal_alone_begin();
     tal_status status = tal_comm_create(&argc, &argv, &comm);
     bool speaks = true;
     if (status == TAL_OK) {
@@ -144,5 +146,6 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "talaria: error: %s\n", tal_status_message());
     }
     tal_comm_destroy(comm);
+    tal_alone_end();
     return tal_status_exit_code(status);
 }

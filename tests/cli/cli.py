@@ -24,8 +24,7 @@ def environment(extra=None):
     env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_plm_rsh_agent="",
                OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1",
-               # Start quickly: no search for fast networks. (Nor a rank without mpirun's daemon, by
-               # ess_singleton_isolated: all such share one folder in /tmp, and who ends removes it.)
+               # Start quickly: no search for fast networks. (A rank without mpirun sees to it itself.)
                OMPI_MCA_pml="ob1")
     for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK", "TALARIA_CONFIG", "TALARIA_ISA",
                  "TALARIA_DEVICE_FAIL"):
