@@ -2,6 +2,7 @@
 #include "app/cluster_format.h"
 #include "app/command.h"
 #include "app/reduced.h"
+#include "app/stats_obtain.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -203,8 +204,7 @@ static tal_status choose(reduce_run *self)
         .sequence_count = self->info.sequence_count,
         .memory_bytes = (uint64_t)tal_run_int(run, "memory"),
     };
-    return has_evalue ? tal_stats_find(&self->matrix, self->params.gaps, &self->params.stats)
-                      : TAL_OK;
+    return TAL_OK;
 }
 
 static tal_status write_tables(reduce_run *self)
@@ -279,6 +279,9 @@ static tal_status run_reduce(tal_run *run)
         status = tal_comm_agree(self.comm, choose(&self));
     if (status == TAL_OK)
         status = tal_team_setup(run, &self.team);
+    if (status == TAL_OK && tal_run_is_given(run, "evalue"))
+        status =
+            tal_stats_obtain(run, self.team, &self.matrix, self.params.gaps, &self.params.stats);
     if (status == TAL_OK)
         status = tal_reduce(self.comm, self.team, self.set, &self.params, &self.assignment,
                             &self.summary);

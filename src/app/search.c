@@ -3,6 +3,7 @@
 
 #include "app/dry_run.h"
 #include "app/gpu.h"
+#include "app/stats_obtain.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -414,6 +415,11 @@ static tal_status set_up(tal_search_run *self)
         return status;
     tal_alphabet alphabet = tal_stream_alphabet(self->stream);
     status = tal_comm_agree(self->comm, tal_search_run_choose(self, alphabet));
+    if (status == TAL_OK && self->needs_statistics)
+        status = tal_stats_obtain(self->run, self->team, self->params.matrix, self->params.gaps,
+                                  &self->params.stats);
+    if (status == TAL_OK)
+        status = tal_comm_agree(self->comm, tal_search_run_choose_rest(self, alphabet));
     tal_search_run_limit_trace(self);
     return status == TAL_OK ? tal_search_run_open_reduced(self) : status;
 }

@@ -49,13 +49,10 @@ static tal_status choose_cuts(tal_search_run *self)
                             "distribution; use --min-score alone");
         return TAL_OK;
     }
-    tal_status status = tal_stats_find(params->matrix, params->gaps, &params->stats);
-    if (status != TAL_OK && has_score && !has_evalue) {
-        tal_status_clear(); /* A raw-score threshold needs no statistics. */
-        params->stats = (tal_stats){.is_known = false};
-        status = TAL_OK;
-    }
-    return status;
+    /* A raw-score threshold needs no statistics: nothing is computed for it. */
+    self->needs_statistics = has_evalue || !has_score;
+    (void)tal_stats_look_up(params->matrix, params->gaps, &params->stats);
+    return TAL_OK;
 }
 
 static tal_status choose_filter(tal_search_run *self)
@@ -136,8 +133,12 @@ tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet)
     tal_status status = choose_scoring(self, alphabet);
     if (status == TAL_OK)
         status = choose_cuts(self);
-    if (status == TAL_OK)
-        status = choose_filter(self);
+    return status;
+}
+
+tal_status tal_search_run_choose_rest(tal_search_run *self, tal_alphabet alphabet)
+{
+    tal_status status = choose_filter(self);
     if (status == TAL_OK)
         status = choose_mask(self, alphabet);
     if (status == TAL_OK)

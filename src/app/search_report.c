@@ -76,6 +76,11 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
         f64_attribute("lambda", params->stats.is_known ? params->stats.lambda : NAN),
         f64_attribute("k", params->stats.is_known ? params->stats.k : NAN),
         f64_attribute("h", params->stats.is_known ? params->stats.h : NAN),
+        text_attribute("statistics", !params->stats.is_known     ? "none"
+                                     : params->stats.is_computed ? "computed"
+                                                                 : "published"),
+        f64_attribute("lambda_error", params->stats.is_computed ? params->stats.lambda_error : NAN),
+        f64_attribute("k_error", params->stats.is_computed ? params->stats.k_error : NAN),
     };
     memcpy(list, all, sizeof(all));
     return sizeof(all) / sizeof(all[0]);

@@ -45,6 +45,7 @@ typedef struct tal_search_run {
     tal_matrix matrix;
     tal_mask_method mask;
     bool masks_queries, masks_references;
+    bool needs_statistics; /* E-values are asked for */
     tal_search_params params;
     tal_device *device; /* NULL: none */
     tal_search *search;
@@ -66,9 +67,10 @@ void tal_io_end(tal_search_run *self, const tal_io_stretch *stretch);
 /* Seconds since a tal_clock_ns(). */
 double tal_search_run_seconds(uint64_t start_ns);
 
-/* Scoring, cuts, filter and strands from the options and the alphabet. Not collective, the same on
- * every rank. */
+/* Scoring, cuts and strands from the options and the alphabet; then, with the statistics of the
+ * scoring, filter, mask and composition. Not collective, the same on every rank. */
 tal_status tal_search_run_choose(tal_search_run *self, tal_alphabet alphabet);
+tal_status tal_search_run_choose_rest(tal_search_run *self, tal_alphabet alphabet);
 
 /* The files of queries or references. */
 tal_load_params tal_search_run_load(const tal_search_run *self, bool is_query);

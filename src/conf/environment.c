@@ -25,6 +25,12 @@ static const struct {
     [TAL_VARIABLE_SLURM_JOB_END_TIME] = {"SLURM_JOB_END_TIME",
                                          "search stops two minutes before this time (seconds "
                                          "since 1970), unless --max-time is given"},
+    [TAL_VARIABLE_CACHE] =
+        {"TALARIA_CACHE", "folder where computed statistics of scorings are kept, so that they are "
+                          "computed once; results do not depend on it"},
+    [TAL_VARIABLE_XDG_CACHE_HOME] = {"XDG_CACHE_HOME",
+                                     "when TALARIA_CACHE is not set: its folder talaria"},
+    [TAL_VARIABLE_HOME] = {"HOME", "when neither is set: its folder .cache/talaria"},
 };
 
 const char *tal_variable_name(tal_variable variable)

@@ -2,6 +2,7 @@
 #include "score/composition.h"
 
 #include "base/random.h"
+#include "score/karlin.h"
 
 #include <string.h>
 
@@ -13,7 +14,6 @@
 enum {
     LETTERS = TAL_COMPOSITION_LETTERS,
     SPAN_MAX = TAL_SCORE_MAX - TAL_SCORE_MIN + 1,
-    HALVINGS = 48, /* of an interval not above 10 */
 };
 
 /* Frequencies of amino acids per 100,000, in the order of codes: Robinson and Robinson, PNAS
@@ -66,34 +66,6 @@ static void find_shares(const tal_scaling *s, const uint32_t *query, const uint3
             out_shares[s->score[i][j] - s->score_min] += p[i] * q[j];
 }
 
-/* Sum of the shares times x^score, less 1; its sign is all that counts: times x^-score_min. */
-static double excess(const tal_scaling *s, const double *shares, double x)
-{
-    double sum = 0.0;
-    for (int k = s->score_max - s->score_min; k >= 0; k--)
-        sum = sum * x + shares[k];
-    double power = 1.0;
-    for (int k = s->score_min; k < 0; k++)
-        power *= x;
-    return sum - power;
-}
-
-/* The x in (1, high) where the excess turns positive; high when it does not. */
-static double find_root(const tal_scaling *s, const double *shares, double high)
-{
-    if (excess(s, shares, high) <= 0.0)
-        return high;
-    double low = 1.0;
-    for (int i = 0; i < HALVINGS; i++) {
-        double middle = low + (high - low) / 2;
-        if (excess(s, shares, middle) > 0.0)
-            high = middle;
-        else
-            low = middle;
-    }
-    return high;
-}
-
 bool tal_scaling_init(const tal_matrix *matrix, tal_scaling *out_scaling)
 {
     tal_scaling s = {.score_min = 0, .score_max = 0};
@@ -111,7 +83,7 @@ bool tal_scaling_init(const tal_matrix *matrix, tal_scaling *out_scaling)
     if (matrix->alphabet != TAL_PROTEIN || s.score_max <= 0 || mean >= 0.0)
         return false;
     /* A pair of the largest score alone is more than 1 in 10^10: x^score_max < 10^10. */
-    s.root = find_root(&s, shares, s.score_max == 1 ? 1e10 : 1e5);
+    s.root = tal_karlin_root(s.score_min, s.score_max, shares, s.score_max == 1 ? 1e10 : 1e5);
     *out_scaling = s;
     return true;
 }
@@ -121,7 +93,7 @@ int32_t tal_scaling_ratio(const tal_scaling *scaling, const tal_composition *que
 {
     double shares[SPAN_MAX];
     find_shares(scaling, query->counts, ref->counts, shares);
-    double root = find_root(scaling, shares, scaling->root);
+    double root = tal_karlin_root(scaling->score_min, scaling->score_max, shares, scaling->root);
     if (root >= scaling->root)
         return TAL_SCALING_UNIT;
     double ratio = tal_random_log(root) / tal_random_log(scaling->root);

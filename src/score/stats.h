@@ -31,14 +31,16 @@ tal_status tal_gaps_check(const tal_gaps *gaps);
 tal_gaps tal_gaps_default(const tal_matrix *matrix);
 
 typedef struct tal_stats {
-    bool is_known;      /* false: no published parameters; bits and E are NAN and the rest is 0 */
+    bool is_known;      /* false: no parameters; bits and E are NAN and the rest is 0 */
+    bool is_computed;   /* by simulation (gumbel.h), not published */
     bool is_score_even; /* BLASTN: for E, odd scores count as the even score below */
-    bool has_gumbel;    /* the finite-size correction is used (protein) */
+    bool has_gumbel;    /* the finite-size correction is used (protein, and what is computed) */
     double lambda_ungapped, k_ungapped; /* of the same scores without gaps */
     double lambda, k, h;                /* gapped Karlin-Altschul parameters; natural logarithms */
     double alpha_a, beta_b;             /* length adjustment: l = alpha/lambda * ln(K m n) + beta */
     double a, b, alpha, beta, sigma, tau; /* finite-size correction: mean a y + b, variance
                                              alpha y + beta, covariance sigma y + tau */
+    double lambda_error, k_error;         /* relative standard errors; 0: published */
 } tal_stats;
 
 /* The parameters of a combination; TAL_ERR_CONFIG when there are none, with the list of known gap

@@ -29,6 +29,8 @@ def environment(extra=None):
     for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK", "TALARIA_CONFIG", "TALARIA_ISA",
                  "TALARIA_DEVICE_FAIL"):
         env.pop(name, None)
+    # Nothing is kept from test to test.
+    env["TALARIA_CACHE"] = "/dev/null/none"
     # Open MPI leaks by design; the unit tests look for leaks of our own.
     env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     env.update(extra or {})
