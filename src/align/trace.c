@@ -290,6 +290,13 @@ static tal_status find_path_diagonal(tal_tracer *tracer, const tal_trace_job *jo
     return tal_diagonal_append(&diagonal, tracer->identity, &tracer->cigar);
 }
 
+/* Whether the box is all that is wanted. */
+static bool is_too_short(const tal_trace_job *job, const tal_alignment *box)
+{
+    return job->mode == TAL_LOCAL && (box->query_end - box->query_begin < job->query_span_min ||
+                                      box->ref_end - box->ref_begin < job->ref_span_min);
+}
+
 static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
 {
     bool is_done = false;
@@ -297,6 +304,8 @@ static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_
     if (status != TAL_OK)
         return status;
     find_box(tracer, job, out);
+    if (is_too_short(job, out))
+        return TAL_OK;
     status = find_path_diagonal(tracer, job, out, &is_done);
     return status != TAL_OK || is_done ? status : find_path(tracer, job, out);
 }
@@ -330,8 +339,8 @@ static tal_status find_path_wave(tal_tracer *tracer, const tal_trace_job *job,
 static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out)
 {
     tal_status status = tal_trace_wave_find(tracer->waves, &tracer->wave_memory, job, out);
-    bool is_done = false;
-    if (status == TAL_OK)
+    bool is_done = status == TAL_OK && is_too_short(job, out);
+    if (status == TAL_OK && !is_done)
         status = find_path_diagonal(tracer, job, out, &is_done);
     if (status == TAL_OK && !is_done)
         status = find_path_wave(tracer, job, out, &is_done);
@@ -436,6 +445,10 @@ tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment
                                               : trace_wave(tracer, job, &alignment);
     if (status != TAL_OK)
         return status;
+    if (is_too_short(job, &alignment)) {
+        *out_alignment = alignment;
+        return TAL_OK;
+    }
     const tal_cigar *cigar = &tracer->cigar;
     if (job->ref_letters != NULL) {
         status = relabel(tracer, job, &alignment);

@@ -68,6 +68,9 @@ typedef struct tal_trace_job {
      * path is the same, only = and X are. NULL: as scored. */
     const uint8_t *ref_letters;
     tal_mode mode;
+    /* Local: of alignments that span less, begin and end are all that is wanted: no path, counts or
+     * CIGAR. */
+    int32_t query_span_min, ref_span_min;
     tal_gaps gaps;
     int32_t score; /* the optimum, as the score pass found it: another is our mistake (asserted, but
                       one hidden behind the end only where TAL_SLOW_CHECKS is defined) */

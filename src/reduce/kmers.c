@@ -50,68 +50,58 @@ void tal_kmer_reader_init(tal_kmer_reader *reader, tal_alphabet alphabet, tal_se
     *reader = (tal_kmer_reader){.alphabet = alphabet, .seed = seed};
     size_t span = strlen(seed.shape);
     TAL_ASSERT(span >= 1);
-    TAL_ASSERT(span <= sizeof(reader->offsets));
+    const unsigned bits = alphabet == TAL_PROTEIN ? PROTEIN_BITS : BASE_BITS;
+    TAL_ASSERT(span * bits <= 64);
     TAL_ASSERT(seed.shape[0] == '1');
     TAL_ASSERT(seed.shape[span - 1] == '1');
-    for (size_t i = 0; i < span; i++)
-        if (seed.shape[i] == '1')
-            reader->offsets[reader->weight++] = (uint8_t)i;
     reader->span = (uint32_t)span;
-    TAL_ASSERT(reader->weight <= (alphabet == TAL_PROTEIN ? 12 : 31));
+    for (size_t i = 0; i < span; i++) {
+        reader->mask <<= bits;
+        reader->unknown_mask <<= 1;
+        if (seed.shape[i] == '1') {
+            reader->mask |= (UINT64_C(1) << bits) - 1;
+            reader->unknown_mask |= 1;
+        }
+    }
     set_classes(reader);
 }
 
-/* The packed letters at `codes`; false when one has no class. */
-static bool pack(const tal_kmer_reader *reader, const uint8_t *codes, uint64_t *out_word)
-{
-    const unsigned bits = reader->alphabet == TAL_PROTEIN ? PROTEIN_BITS : BASE_BITS;
-    uint64_t word = 0;
-    uint8_t seen = 0;
-    for (uint32_t i = 0; i < reader->weight; i++) {
-        uint8_t class = reader->class_of[codes[reader->offsets[i]]];
-        seen |= class;
-        word = word << bits | (class & ((1u << bits) - 1));
-    }
-    *out_word = word;
-    return (seen & 0x80) == 0;
-}
-
-/* The word of the other strand: letters complemented (3 - base), order turned round. */
-static uint64_t turn(uint64_t word, uint32_t weight)
-{
-    uint64_t turned = 0;
-    for (uint32_t i = 0; i < weight; i++) {
-        turned = turned << BASE_BITS | (3 - (word & 3));
-        word >>= BASE_BITS;
-    }
-    return turned;
-}
-
+/* All k-mers, from a window of letters that moves on by one at a time. */
 static tal_status read_all(const tal_kmer_reader *reader, const uint8_t *codes, size_t len,
                            tal_buffer *kmers)
 {
+    const bool is_stranded = reader->alphabet == TAL_NUCLEOTIDE;
+    const unsigned bits = is_stranded ? BASE_BITS : PROTEIN_BITS;
+    const unsigned top = bits * (reader->span - 1);
     tal_buffer_reset(kmers);
     if (len < reader->span)
         return TAL_OK;
-    tal_status status = tal_buffer_reserve(kmers, (len - reader->span + 1) * sizeof(tal_kmer));
+    tal_status status = tal_buffer_reserve(kmers, 2 * (len - reader->span + 1) * sizeof(tal_kmer));
     if (status != TAL_OK)
         return status;
     tal_kmer *out = (tal_kmer *)(void *)kmers->data;
+    uint64_t window = 0, turned = 0; /* turned: of the other strand, complemented (3 - base) */
+    uint64_t unknown = 0;            /* a bit for each letter without a class */
     size_t count = 0;
-    for (size_t i = 0; i + reader->span <= len; i++) {
-        uint64_t word;
-        if (!pack(reader, codes + i, &word))
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t class = reader->class_of[codes[i]];
+        window = window << bits | (class & ((1u << bits) - 1));
+        turned = turned >> bits | (uint64_t)(3 - (class & 3)) << top;
+        unknown = unknown << 1 | class >> 7;
+        if (i + 1 < reader->span || (unknown & reader->unknown_mask) != 0)
             continue;
+        uint64_t word = window & reader->mask;
         bool is_reverse = false;
-        if (reader->alphabet == TAL_NUCLEOTIDE) {
-            uint64_t turned = turn(word, reader->weight);
-            if (turned == word)
+        if (is_stranded) {
+            const uint64_t other = turned & reader->mask;
+            if (other == word)
                 continue;
-            is_reverse = turned < word;
-            word = is_reverse ? turned : word;
+            is_reverse = other < word;
+            word = is_reverse ? other : word;
         }
-        out[count++] =
-            (tal_kmer){.hash = mix(word), .position = (uint32_t)i, .is_reverse = is_reverse};
+        out[count++] = (tal_kmer){.hash = mix(word),
+                                  .position = (uint32_t)(i + 1 - reader->span),
+                                  .is_reverse = is_reverse};
     }
     kmers->bytes = count * sizeof(tal_kmer);
     return TAL_OK;
@@ -122,28 +112,37 @@ static bool is_before(const tal_kmer *a, const tal_kmer *b)
     return a->hash != b->hash ? a->hash < b->hash : a->position < b->position;
 }
 
-/* Keep the `limit` distinct ones with the smallest hashes, sorted. The histogram leaves few more
- * than are wanted to be sorted; hashes are even, so bins are small. */
+/* Leave few more than `wanted` of the smallest, nearly sorted: in the order of their hashes'
+ * highest bits, those that are equal there by position. There is room for all of them twice. */
+static size_t order_smallest(tal_kmer *items, size_t count, size_t wanted)
+{
+    uint32_t bins[BIN_COUNT] = {0};
+    for (size_t i = 0; i < count; i++)
+        bins[items[i].hash >> (64 - BIN_BITS)]++;
+    size_t kept = 0;
+    uint64_t bin = 0;
+    while (kept < wanted) { /* Counts become places. */
+        const uint32_t here = bins[bin];
+        bins[bin++] = (uint32_t)kept;
+        kept += here;
+    }
+    tal_kmer *ordered = items + count;
+    for (size_t i = 0; i < count; i++)
+        if (items[i].hash >> (64 - BIN_BITS) < bin)
+            ordered[bins[items[i].hash >> (64 - BIN_BITS)]++] = items[i];
+    memcpy(items, ordered, kept * sizeof(*items));
+    return kept;
+}
+
+/* Keep the `limit` distinct ones with the smallest hashes, sorted. */
 static void keep_smallest(tal_buffer *kmers, size_t limit)
 {
     tal_kmer *items = (tal_kmer *)(void *)kmers->data;
     size_t count = kmers->bytes / sizeof(*items);
-    /* Repeats may take places of a bin: room for some of them. */
+    /* Repeats may take places: room for some of them. */
     const size_t wanted = limit + limit / 4;
-    if (count > wanted) {
-        uint32_t bins[BIN_COUNT] = {0};
-        for (size_t i = 0; i < count; i++)
-            bins[items[i].hash >> (64 - BIN_BITS)]++;
-        size_t below = 0;
-        uint64_t bin = 0;
-        while (below < wanted)
-            below += bins[bin++];
-        size_t kept = 0;
-        for (size_t i = 0; i < count; i++)
-            if (items[i].hash >> (64 - BIN_BITS) < bin)
-                items[kept++] = items[i];
-        count = kept;
-    }
+    if (count > wanted)
+        count = order_smallest(items, count, wanted);
     size_t distinct = 0; /* the smallest distinct ones so far, sorted, at most `limit` */
     for (size_t i = 0; i < count; i++) {
         tal_kmer item = items[i];
@@ -155,7 +154,8 @@ static void keep_smallest(tal_buffer *kmers, size_t limit)
         if (j > 0 && items[j - 1].hash == item.hash)
             continue; /* A repeat: the first position stays. */
         size_t last = distinct < limit ? distinct++ : limit - 1;
-        memmove(&items[j + 1], &items[j], (last - j) * sizeof(*items));
+        for (; last > j; last--)
+            items[last] = items[last - 1];
         items[j] = item;
     }
     kmers->bytes = distinct * sizeof(*items);

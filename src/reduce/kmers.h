@@ -14,7 +14,7 @@
 #include "seq/alphabet.h"
 
 typedef struct tal_seed {
-    const char *shape;   /* "1101": positions that count; at most 64 long, 12 letters or 31 bases */
+    const char *shape;   /* "1101": positions that count; at most 12 letters or 32 bases long */
     uint32_t kmer_limit; /* kept of a sequence; 0: all */
     uint32_t shared_min; /* k-mers that a pair must share to be looked at */
     uint32_t centre_limit; /* sequences of a group that the others are paired with */
@@ -30,8 +30,8 @@ typedef struct tal_kmer {
 typedef struct tal_kmer_reader {
     tal_alphabet alphabet;
     tal_seed seed;
-    uint32_t span, weight;
-    uint8_t offsets[64];
+    uint32_t span;
+    uint64_t mask, unknown_mask; /* the positions that count: of the letters, a bit each */
     uint8_t class_of[TAL_CODE_COUNT]; /* CLASS_NONE: k-mers with this letter are left out */
 } tal_kmer_reader;
 

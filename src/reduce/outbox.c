@@ -30,6 +30,11 @@ tal_buffer *tal_outbox_at(const tal_outbox *outbox, size_t worker, size_t rank)
 static tal_status gather(tal_outbox *outbox, size_t rank, tal_buffer *send)
 {
     size_t bytes = 0;
+    if (send->data == NULL) { /* The first worker's becomes the whole. */
+        tal_buffer *first = tal_outbox_at(outbox, 0, rank);
+        *send = *first;
+        *first = (tal_buffer){0};
+    }
     for (size_t worker = 0; worker < outbox->worker_count; worker++)
         bytes += tal_outbox_at(outbox, worker, rank)->bytes;
     tal_status status = tal_buffer_reserve(send, bytes);

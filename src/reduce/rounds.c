@@ -32,7 +32,7 @@ static const tal_seed nucleotide_high[] = {
 };
 
 static const tal_seed protein_degrees = {
-    .shape = "1111111111", .kmer_limit = 60, .is_reduced = true};
+    .shape = "1111111111", .kmer_limit = 40, .is_reduced = true};
 static const tal_seed nucleotide_degrees = {.shape = "1111111111111111111", .kmer_limit = 60};
 
 tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity)

@@ -183,6 +183,12 @@ static bool is_score_hopeless(const tal_criteria *criteria, int64_t score, int64
     return score * 100 * TAL_REDUCE_SHARE_ONE < column * columns;
 }
 
+/* The least span that covers enough of a sequence. */
+static int32_t span_min(const tal_criteria *criteria, int64_t len)
+{
+    return (int32_t)((len * criteria->coverage + TAL_REDUCE_SHARE_ONE - 1) / TAL_REDUCE_SHARE_ONE);
+}
+
 /* Fill the matrix: *out_is_refused when the score leaves no hope. */
 static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *job,
                                 const uint8_t *codes, bool *out_is_refused,
@@ -196,6 +202,11 @@ static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *jo
         .ref = job->codes,
         .ref_len = job->len,
         .mode = TAL_LOCAL,
+        .query_span_min = criteria->coverage_mode == TAL_COVERAGE_REPRESENTATIVE
+                              ? 0
+                              : span_min(criteria, verifier->len),
+        .ref_span_min =
+            criteria->coverage_mode == TAL_COVERAGE_MEMBER ? 0 : span_min(criteria, job->len),
         .gaps = criteria->ladder.gaps,
     };
     tal_status status =
