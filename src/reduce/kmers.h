@@ -14,9 +14,9 @@
 #include "seq/alphabet.h"
 
 typedef struct tal_seed {
-    const char *shape;   /* "1101": positions that count; at most 12 letters or 32 bases long */
-    uint32_t kmer_limit; /* kept of a sequence; 0: all */
-    uint32_t shared_min; /* k-mers that a pair must share to be looked at */
+    const char *shape;     /* "1101": positions that count; at most 12 letters or 32 bases long */
+    uint32_t kmer_limit;   /* kept of a sequence; 0: all */
+    uint32_t shared_min;   /* k-mers that a pair must share to be looked at */
     uint32_t centre_limit; /* sequences of a group that the others are paired with */
     bool is_reduced;       /* proteins: 13 classes of letters instead of 20 */
 } tal_seed;
@@ -31,7 +31,7 @@ typedef struct tal_kmer_reader {
     tal_alphabet alphabet;
     tal_seed seed;
     uint32_t span;
-    uint64_t mask, unknown_mask; /* the positions that count: of the letters, a bit each */
+    uint64_t mask, unknown_mask;      /* the positions that count: of the letters, a bit each */
     uint8_t class_of[TAL_CODE_COUNT]; /* CLASS_NONE: k-mers with this letter are left out */
 } tal_kmer_reader;
 

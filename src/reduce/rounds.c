@@ -24,7 +24,11 @@ static const tal_seed protein_low[] = {
      .shared_min = 1,
      .centre_limit = 8,
      .is_reduced = true},
-    {.shape = "11011011", .kmer_limit = 0, .shared_min = 2, .centre_limit = 8, .is_reduced = true},
+    {.shape = "11011011",
+     .kmer_limit = 120,
+     .shared_min = 1,
+     .centre_limit = 8,
+     .is_reduced = true},
 };
 static const tal_seed nucleotide_high[] = {
     {.shape = "1111111111111111111", .kmer_limit = 30, .shared_min = 1, .centre_limit = 8},
