@@ -44,6 +44,7 @@ typedef struct tal_command {
 
 extern const tal_command tal_command_search;
 extern const tal_command tal_command_reduce;
+extern const tal_command tal_command_add;
 extern const tal_command tal_command_reconstruct;
 extern const tal_command tal_command_verify;
 extern const tal_command tal_command_export;

@@ -149,7 +149,8 @@ static tal_status check_options(const tal_run *run)
     if (!has_output)
         return tal_fail(TAL_ERR_USAGE,
                         "reduce needs a file to write: give '-o FILE' or '--clusters FILE'");
-    return tal_run_text(run, "output") == NULL ? TAL_OK : tal_reduced_check(run);
+    const char *path = tal_run_text(run, "output");
+    return path == NULL ? TAL_OK : tal_reduced_check(run, path, tal_run_flag(run, "force"), 0);
 }
 
 static tal_status load(reduce_run *self)
@@ -268,6 +269,19 @@ static void report(const reduce_run *self)
     tal_log(TAL_LOG_INFO, "%.2f s", (double)(tal_clock_ns() - self->start_ns) * 1e-9);
 }
 
+/* The reduced set. Collective; agreed status. */
+static tal_status write_set(const reduce_run *self)
+{
+    const tal_pack_params pack = {
+        .path = tal_run_text(self->run, "output"),
+        .is_forced = tal_run_flag(self->run, "force"),
+        .set = self->set,
+        .info = &self->info,
+        .assignment = self->assignment,
+    };
+    return tal_reduced_write(self->run, self->team, &self->params, pack);
+}
+
 static tal_status run_reduce(tal_run *run)
 {
     reduce_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
@@ -288,8 +302,7 @@ static tal_status run_reduce(tal_run *run)
     if (status == TAL_OK)
         status = write_tables(&self);
     if (status == TAL_OK && tal_run_text(run, "output") != NULL)
-        status =
-            tal_reduced_write(run, self.team, self.set, &self.info, self.assignment, &self.params);
+        status = write_set(&self);
     if (status == TAL_OK && !tal_run_is_quiet(run))
         report(&self);
     if (status == TAL_OK)

@@ -234,9 +234,9 @@ static void open_pool(tal_reduction *self, bool is_frozen, uint64_t *out_pool)
     for (tal_lid local = 0; local < self->count; local++) {
         uint8_t state = state_at(self, local);
         self->is_in_pool[local] = state != TAL_VERTEX_MEMBER;
-        self->priorities[local] =
-            tal_priority_make(is_frozen && state == TAL_VERTEX_REPRESENTATIVE, self->degrees[local],
-                              tal_reduction_id(self, local));
+        self->priorities[local] = tal_priority_make(
+            self->is_known[local] || (is_frozen && state == TAL_VERTEX_REPRESENTATIVE),
+            self->degrees[local], tal_reduction_id(self, local));
         if (self->is_in_pool[local])
             set_state(self, local, TAL_VERTEX_OPEN);
         *out_pool += self->is_in_pool[local];
@@ -399,10 +399,10 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
     tal_replies gids = {0}, replies = {0};
     uint64_t *ids = NULL, *wanted = tal_alloc_array(count, sizeof(*wanted));
     size_t id_count = 0, wanted_count = 0;
-    tal_assignment *assignment = NULL;
+    tal_assignment *known = self->params->known, *assignment = known;
     tal_status status =
         wanted == NULL ? TAL_ERR_MEMORY : list_representatives(self, &ids, &id_count);
-    if (status == TAL_OK)
+    if (status == TAL_OK && known == NULL)
         status = tal_assignment_create(set, &assignment);
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK)
@@ -414,6 +414,8 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
     const fates state = {self, ids, id_count, &gids};
     status = tal_owners_ask(self->comm, wanted, wanted_count, answer_fate, &state, &replies);
     for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++) {
+        if (tal_seqset_gid(set, lid) < self->params->known_count)
+            continue;
         size_t i = find_u64(wanted, wanted_count, self->distinct.ids[lid]);
         status = assign_record(self, set, lid, replies.data.data + replies.at[i], replies.bytes[i],
                                assignment);
@@ -422,7 +424,7 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
 done:
     if (status == TAL_OK)
         *out_assignment = assignment;
-    else
+    else if (known == NULL)
         tal_assignment_destroy(assignment);
     tal_replies_deinit(&replies);
     tal_replies_deinit(&gids);
@@ -446,6 +448,7 @@ static void reduction_deinit(tal_reduction *self)
     tal_free(self->degrees);
     tal_free(self->priorities);
     tal_free(self->is_in_pool);
+    tal_free(self->is_known);
     tal_distinct_deinit(&self->distinct);
 }
 
@@ -462,9 +465,10 @@ static tal_status reduction_init(tal_reduction *self)
     self->degrees = tal_alloc_zero((size_t)self->count * sizeof(*self->degrees));
     self->priorities = tal_alloc_array(self->count, sizeof(*self->priorities));
     self->is_in_pool = tal_alloc_array(self->count, sizeof(*self->is_in_pool));
+    self->is_known = tal_alloc_zero((size_t)self->count * sizeof(*self->is_known));
     if (self->verifiers == NULL || self->arenas == NULL || self->states == NULL ||
         self->vertices == NULL || self->degrees == NULL || self->priorities == NULL ||
-        self->is_in_pool == NULL)
+        self->is_in_pool == NULL || self->is_known == NULL)
         return TAL_ERR_MEMORY;
     tal_status status = TAL_OK;
     for (size_t worker = 0; status == TAL_OK && worker < self->worker_count; worker++)
@@ -510,6 +514,8 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
     tal_status status = tal_distinct_find(comm, team, set, &self.distinct);
     if (status == TAL_OK)
         status = tal_comm_agree(comm, reduction_init(&self));
+    if (status == TAL_OK && params->known != NULL)
+        status = tal_known_mark(&self, set);
     if (status == TAL_OK)
         status = run_rounds(&self);
     if (status == TAL_OK) {

@@ -34,6 +34,10 @@ typedef struct tal_reduce_params {
     tal_stats stats;
     uint64_t residue_count, sequence_count; /* of the whole input */
     uint64_t memory_bytes; /* for the k-mers of a rank: more are done in several passes; 0: any */
+    /* Records with gids below known_count were decided before and stay as `known`, an assignment of
+     * the set, says: representatives among them go before all others. NULL and 0: none. */
+    tal_assignment *known;
+    uint64_t known_count;
 } tal_reduce_params;
 
 /* Sums over all ranks. */
@@ -47,7 +51,8 @@ typedef struct tal_reduce_summary {
     uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
 } tal_reduce_summary;
 
-/* Assign every record of `set`, this rank's share of the input. Collective; agreed status. */
+/* Assign every record of `set`, this rank's share of the input. With known records their assignment
+ * is continued: on success it is *out_assignment. Collective; agreed status. */
 tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
                       const tal_reduce_params *params, tal_assignment **out_assignment,
                       tal_reduce_summary *out_summary);

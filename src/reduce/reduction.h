@@ -78,6 +78,7 @@ typedef struct tal_reduction {
     uint64_t *degrees;
     uint64_t *priorities;
     bool *is_in_pool; /* takes part in this round */
+    bool *is_known;   /* was a representative before, and stays one */
 
     /* Of a round. Candidates of `local`: [begin[local], + candidate_count[local]), smallest
      * priority first. */
@@ -96,6 +97,10 @@ static inline uint64_t tal_reduction_id(const tal_reduction *self, tal_lid local
 {
     return (uint64_t)local * self->rank_count + self->rank;
 }
+
+/* Give the sequences of known records (params) of `set` the states and proofs they had. Collective;
+ * agreed status. */
+tal_status tal_known_mark(tal_reduction *self, const tal_seqset *set);
 
 /* Count, for every sequence in the pool, the sequences that share its k-mers and could be its
  * representatives by length: into degrees. Collective; agreed status. */

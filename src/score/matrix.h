@@ -53,6 +53,12 @@ tal_status tal_matrix_parse(const char *name, const char *text, size_t bytes, ta
  * whole number, halves away from 0. N at most 0. */
 tal_status tal_matrix_match_mismatch(int match, int mismatch, tal_matrix *out_matrix);
 
+/* A matrix from all its scores, [query code][reference code], as a file of ours keeps them;
+ * TAL_PAD_SCORE to TAL_SCORE_MAX each (asserted). A name that is too long is cut. */
+void tal_matrix_restore(const char *name, tal_alphabet alphabet,
+                        const int32_t scores[TAL_CODE_COUNT * TAL_CODE_COUNT],
+                        tal_matrix *out_matrix);
+
 /* A number that differs when any score differs (XXH3 of the scores). */
 uint64_t tal_matrix_hash(const tal_matrix *matrix);
 

@@ -7,6 +7,8 @@
 
 #include "score/matrix_internal.h"
 
+#include "base/check.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -357,6 +359,22 @@ static void match_mismatch_find(tal_matrix *matrix)
                 return;
     matrix->match = matrix->score[0][0];
     matrix->mismatch = matrix->score[0][1];
+}
+
+void tal_matrix_restore(const char *name, tal_alphabet alphabet,
+                        const int32_t scores[TAL_CODE_COUNT * TAL_CODE_COUNT],
+                        tal_matrix *out_matrix)
+{
+    *out_matrix = (tal_matrix){.alphabet = alphabet};
+    strncpy(out_matrix->name, name, sizeof(out_matrix->name) - 1);
+    for (int i = 0; i < TAL_CODE_COUNT * TAL_CODE_COUNT; i++) {
+        TAL_ASSERT(scores[i] >= TAL_PAD_SCORE);
+        TAL_ASSERT(scores[i] <= TAL_SCORE_MAX);
+        out_matrix->score[i / TAL_CODE_COUNT][i % TAL_CODE_COUNT] = (int8_t)scores[i];
+    }
+    if (alphabet == TAL_NUCLEOTIDE)
+        match_mismatch_find(out_matrix);
+    tal_matrix_finish(out_matrix);
 }
 
 tal_status tal_matrix_parse(const char *name, const char *text, size_t bytes, tal_alphabet alphabet,

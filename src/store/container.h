@@ -65,6 +65,8 @@ void tal_container_close(tal_container *container);
 
 const char *tal_container_path(const tal_container *container);
 tal_alphabet tal_container_alphabet(const tal_container *container);
+
+/* The stored scores, with the name they were chosen by. */
 const tal_matrix *tal_container_matrix(const tal_container *container);
 
 /* An attribute of /parameters or /summary as text; false when there is none. */

@@ -149,12 +149,12 @@ static tal_status open_matrix(tal_container *container)
     const int32_t *scores = (const int32_t *)(const void *)part->data;
     if (part->bytes != TAL_CODE_COUNT * TAL_CODE_COUNT * sizeof(int32_t))
         return damaged_part(container, tal_container_part_schema(TAL_PART_MATRIX)->path);
-    container->matrix.alphabet = container->alphabet;
-    for (int i = 0; i < TAL_CODE_COUNT * TAL_CODE_COUNT; i++) {
+    for (int i = 0; i < TAL_CODE_COUNT * TAL_CODE_COUNT; i++)
         if (scores[i] < TAL_PAD_SCORE || scores[i] > TAL_SCORE_MAX)
             return damaged_part(container, tal_container_part_schema(TAL_PART_MATRIX)->path);
-        container->matrix.score[i / TAL_CODE_COUNT][i % TAL_CODE_COUNT] = (int8_t)scores[i];
-    }
+    char name[sizeof(container->matrix.name)] = "";
+    (void)tal_container_find_attribute(container, "/parameters", "matrix", name, sizeof(name));
+    tal_matrix_restore(name, container->alphabet, scores, &container->matrix);
     return TAL_OK;
 }
 

@@ -19,6 +19,34 @@ tal_status tal_pack_check_input(const char *path)
     return status;
 }
 
+tal_status tal_pack_join_info(const tal_container *base, tal_set_info *info)
+{
+    const size_t kept = tal_container_input_count(base);
+    tal_set_info joined = *info;
+    joined.file_count = kept + info->file_count;
+    joined.sequence_count += tal_container_count(base, TAL_BLOCKS_TEXT);
+    joined.residue_count += tal_container_amount(base, TAL_BLOCKS_REPRESENTATIVES) +
+                            tal_container_amount(base, TAL_BLOCKS_MEMBERS);
+    joined.files = tal_alloc_zero(joined.file_count * sizeof(*joined.files));
+    if (joined.files == NULL)
+        return TAL_ERR_MEMORY;
+    for (size_t i = 0; i < kept; i++) {
+        const tal_container_input input = tal_container_get_input(base, i);
+        joined.files[i] = (tal_file_info){.path = tal_alloc(strlen(input.path) + 1),
+                                          .bytes = input.bytes,
+                                          .sequence_count = input.records};
+        if (joined.files[i].path == NULL) {
+            tal_set_info_deinit(&joined);
+            return TAL_ERR_MEMORY;
+        }
+        memcpy(joined.files[i].path, input.path, strlen(input.path) + 1);
+    }
+    memcpy(joined.files + kept, info->files, info->file_count * sizeof(*info->files));
+    tal_free(info->files);
+    *info = joined;
+    return TAL_OK;
+}
+
 static tal_status finish(tal_comm *comm, const tal_pack_params *params, const tal_pack_order *order,
                          const tal_buffer *dictionary, const uint64_t *file_bytes,
                          tal_container_writer *writer, tal_pack_summary *summary)
@@ -60,6 +88,16 @@ static tal_status finish(tal_comm *comm, const tal_pack_params *params, const ta
     return status;
 }
 
+/* Text that was packed against a dictionary keeps it. Collective; agreed status. */
+static tal_status make_dictionary(tal_comm *comm, const tal_pack_params *params,
+                                  const tal_pack_order *order, tal_buffer *out_dictionary)
+{
+    if (params->base == NULL)
+        return tal_pack_dictionary(comm, params, order, out_dictionary);
+    const tal_buffer *kept = tal_container_dictionary(params->base);
+    return tal_comm_agree(comm, tal_buffer_append(out_dictionary, kept->data, kept->bytes));
+}
+
 tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                     tal_pack_summary *out_summary)
 {
@@ -77,7 +115,7 @@ tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *param
     if (status == TAL_OK)
         status = tal_pack_residues(comm, team, params, &order, writer);
     if (status == TAL_OK)
-        status = tal_pack_dictionary(comm, params, &order, &dictionary);
+        status = make_dictionary(comm, params, &order, &dictionary);
     if (status == TAL_OK)
         status = tal_pack_text(comm, team, params, &order, &dictionary, writer, file_bytes);
     if (status == TAL_OK)

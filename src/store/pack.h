@@ -16,6 +16,9 @@ typedef struct tal_pack_params {
     const tal_seqset *set; /* this rank's share, by tal_load_partition */
     const tal_set_info *info;
     const tal_assignment *assignment; /* of the set */
+    /* The first files of `info` are those of this container and their records stand for each other
+     * as in it: their text is taken from it. NULL: none. */
+    tal_container *base;
     const tal_matrix *matrix;
     const tal_result_attribute *parameters; /* stored as they are */
     size_t parameter_count;
@@ -30,8 +33,12 @@ typedef struct tal_pack_summary {
  * collective. */
 tal_status tal_pack_check_input(const char *path);
 
-/* Write the file. The input is read once more: TAL_ERR_DATA when it is not what was loaded. Memory:
- * the packed blocks, some 64 MiB, and the longest record's text. Collective; agreed status. */
+/* Put the files and counts of `base` before those of `info`. TAL_ERR_MEMORY leaves it as it was. */
+tal_status tal_pack_join_info(const tal_container *base, tal_set_info *info);
+
+/* Write the file. Files that are not in `base` are read once more: TAL_ERR_DATA when it is not what
+ * was loaded. Memory: the packed blocks, some 64 MiB, and the longest record's text. Collective;
+ * agreed status. */
 tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                     tal_pack_summary *out_summary);
 

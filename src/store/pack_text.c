@@ -366,6 +366,32 @@ static tal_status pack_file(text_run *run, int reader_rank, const tal_file_info 
     return status;
 }
 
+/* The text of the base as it is: places of its records are what they were, since clusters and
+ * their records are numbered in input order. Each rank takes a share. Collective; agreed status. */
+static tal_status keep_base(text_run *run, tal_container *base, uint64_t *out_file_bytes)
+{
+    const size_t count = tal_container_block_count(base, TAL_BLOCKS_TEXT);
+    const size_t rank = (size_t)tal_comm_rank(run->comm);
+    const size_t rank_count = (size_t)tal_comm_size(run->comm);
+    tal_buffer bytes = {0};
+    tal_status status = TAL_OK;
+    for (size_t idx = count * rank / rank_count;
+         idx < count * (rank + 1) / rank_count && status == TAL_OK; idx++) {
+        status = tal_container_read(base, TAL_BLOCKS_TEXT, idx, &bytes);
+        if (status == TAL_OK)
+            status = tal_container_add(run->writer, TAL_BLOCKS_TEXT,
+                                       tal_container_block(base, TAL_BLOCKS_TEXT, idx), bytes.data,
+                                       bytes.bytes);
+    }
+    tal_buffer_deinit(&bytes);
+    for (size_t i = 0; i < tal_container_input_count(base); i++)
+        out_file_bytes[i] = tal_container_get_input(base, i).bytes;
+    run->place_base = count;
+    run->gid_base = tal_container_count(base, TAL_BLOCKS_TEXT);
+    *run->cluster_count = tal_container_count(base, TAL_BLOCKS_REPRESENTATIVES);
+    return tal_comm_agree(run->comm, status);
+}
+
 tal_status tal_pack_text(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                          const tal_pack_order *order, const tal_buffer *dictionary,
                          tal_container_writer *writer, uint64_t *out_file_bytes)
@@ -385,7 +411,12 @@ tal_status tal_pack_text(tal_comm *comm, tal_team *team, const tal_pack_params *
     for (size_t i = 0; i < worker_count && status == TAL_OK; i++)
         status = tal_text_codec_create(params->info->alphabet, shared, &run.codecs[i]);
     status = tal_comm_agree(comm, status);
-    for (size_t i = 0; i < params->info->file_count && status == TAL_OK; i++) {
+    size_t kept = 0;
+    if (status == TAL_OK && params->base != NULL) {
+        kept = tal_container_input_count(params->base);
+        status = keep_base(&run, params->base, out_file_bytes);
+    }
+    for (size_t i = kept; i < params->info->file_count && status == TAL_OK; i++) {
         out_file_bytes[i] = 0;
         status = pack_file(&run, (int)(i % (size_t)tal_comm_size(comm)), &params->info->files[i],
                            &out_file_bytes[i]);

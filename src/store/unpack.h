@@ -7,7 +7,9 @@
 #define TAL_STORE_UNPACK_H
 
 #include "par/team.h"
+#include "reduce/assignment.h"
 #include "reduce/text_block.h"
+#include "score/stats.h"
 #include "store/container.h"
 
 typedef struct tal_unpacker tal_unpacker;
@@ -43,6 +45,13 @@ tal_status tal_unpack_find(tal_unpacker *unpacker, const char *const *ids, size_
  * Collective; agreed status. */
 tal_status tal_unpack_clusters(tal_unpacker *unpacker, const uint64_t *gids, size_t count,
                                uint64_t *out_clusters);
+
+/* Append all records, without headers, to `set`: on each rank those whose residues it decodes, with
+ * their numbers in the input as gids. out_assignment: who represents each of the set (those it had
+ * before represent themselves), with scores under the matrix of the container and `gaps`. Memory:
+ * the share. TAL_ERR_DATA names what is damaged. Collective; agreed status. */
+tal_status tal_unpack_set(tal_unpacker *unpacker, tal_gaps gaps, tal_seqset *set,
+                          tal_assignment **out_assignment);
 
 /* What tal_unpack_check looked at, over all ranks. */
 typedef struct tal_check_summary {

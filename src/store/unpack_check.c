@@ -6,15 +6,15 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "reduce/verify.h"
+#include "store/terms.h"
 #include "store/unpack_internal.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAULTS_SHOWN = 100, TEXT_BYTES = 64 };
+enum { FAULTS_SHOWN = 100 };
 
 /* Text that is checked at once, a rank. */
 #define PASS_TEXT_BYTES ((uint64_t)64 << 20)
@@ -22,7 +22,7 @@ enum { FAULTS_SHOWN = 100, TEXT_BYTES = 64 };
 typedef struct check_run {
     tal_unpacker *unpacker;
     tal_criteria criteria;
-    tal_gaps gaps;
+    tal_reduce_params terms;
     tal_buffer faults; /* of this rank */
     tal_check_summary summary;
 } check_run;
@@ -40,89 +40,37 @@ static tal_status note_fault(check_run *run)
     return status;
 }
 
-static bool find_number(const tal_container *container, const char *name, int32_t *out_value)
-{
-    char text[TEXT_BYTES];
-    if (!tal_container_find_attribute(container, "/parameters", name, text, sizeof(text)))
-        return false;
-    *out_value = (int32_t)strtol(text, NULL, 10);
-    return true;
-}
-
 /* What members were promised to meet. */
 static tal_status read_criteria(check_run *run)
 {
-    static const char *const modes[] = {"both", "member", "representative"};
-    const tal_container *container = run->unpacker->container;
-    char mode[TEXT_BYTES] = "";
-    bool is_there =
-        find_number(container, "identity", &run->criteria.identity) &&
-        find_number(container, "coverage", &run->criteria.coverage) &&
-        find_number(container, "gap_open", &run->gaps.open) &&
-        find_number(container, "gap_extend", &run->gaps.extend) &&
-        tal_container_find_attribute(container, "/parameters", "coverage_mode", mode, sizeof(mode));
-    for (int i = 0; i < 3; i++)
-        if (strcmp(mode, modes[i]) == 0) {
-            run->criteria.coverage_mode = (tal_coverage_mode)i;
-            mode[0] = '\0';
-        }
-    if (is_there && mode[0] == '\0')
-        return TAL_OK;
-    return tal_fail(TAL_ERR_DATA,
-                    "cannot read '%s': the file is damaged: '/parameters' lacks the "
-                    "thresholds",
-                    tal_container_path(container));
+    tal_status status = tal_terms_read(run->unpacker->container, &run->terms);
+    run->criteria = (tal_criteria){
+        .identity = run->terms.identity,
+        .coverage = run->terms.coverage,
+        .coverage_mode = run->terms.coverage_mode,
+        .evalue = run->terms.evalue,
+        .stats = &run->terms.stats,
+        .residue_count = run->terms.residue_count,
+        .sequence_count = run->terms.sequence_count,
+    };
+    return status;
 }
 
-/* The score of the path of a certificate; false when a run is not what its residues are. */
-static bool score_path(const check_run *run, const tal_member *member, const uint8_t *codes,
-                       const uint8_t *ref, int32_t *out_score)
-{
-    const tal_matrix *matrix = tal_container_matrix(run->unpacker->container);
-    const tal_assigned *assigned = &member->assigned;
-    size_t query_at = (size_t)assigned->certificate.query_begin;
-    size_t ref_at = (size_t)assigned->certificate.ref_begin;
-    int64_t score = 0;
-    for (size_t i = 0; i < assigned->edit_count; i++) {
-        const uint32_t operation = tal_cigar_operation(assigned->edits[i]);
-        const size_t len = (size_t)tal_cigar_len(assigned->edits[i]);
-        if (operation == TAL_CIGAR_INSERTION || operation == TAL_CIGAR_DELETION) {
-            score -= run->gaps.open + (int64_t)len * run->gaps.extend;
-            query_at += operation == TAL_CIGAR_INSERTION ? len : 0;
-            ref_at += operation == TAL_CIGAR_DELETION ? len : 0;
-            continue;
-        }
-        for (size_t j = 0; j < len; j++, query_at++, ref_at++) {
-            if ((codes[query_at] == ref[ref_at]) != (operation == TAL_CIGAR_EQUAL))
-                return false;
-            score += matrix->score[codes[query_at]][ref[ref_at]];
-        }
-    }
-    *out_score = (int32_t)score;
-    return true;
-}
-
-/* Recompute a member's certificate. `turned` is scratch. False: it does not hold. */
-static tal_status check_member(check_run *run, tal_member *member, tal_buffer *turned,
+/* Recompute a member's certificate. False: it does not hold. */
+static tal_status check_member(check_run *run, tal_member *member, tal_buffer *scratch,
                                bool *out_holds)
 {
     int32_t ref_len = 0;
+    bool is_path = false;
     const uint8_t *ref = tal_unpack_cached(run->unpacker, member->cluster, &ref_len);
-    const uint8_t *codes = member->codes;
     TAL_ASSERT(ref != NULL); /* The member was decoded with it. */
-    if (member->assigned.is_reverse) {
-        tal_buffer_reset(turned);
-        tal_status status = tal_buffer_reserve(turned, (size_t)member->len);
-        if (status != TAL_OK)
-            return status;
-        tal_nucleotide_reverse_complement(codes, (size_t)member->len, turned->data);
-        codes = turned->data;
-    }
-    tal_certificate *told = &member->assigned.certificate;
+    tal_status status =
+        tal_unpack_score(run->unpacker, run->terms.gaps, ref, member, scratch, &is_path);
     const bool is_empty_copy = member->len == 0 && ref_len == 0;
-    *out_holds = score_path(run, member, codes, ref, &told->score) &&
-                 (is_empty_copy || tal_criteria_check(&run->criteria, told, member->len, ref_len));
-    return TAL_OK;
+    *out_holds = is_path &&
+                 (is_empty_copy || tal_criteria_check(&run->criteria, &member->assigned.certificate,
+                                                      member->len, ref_len));
+    return status;
 }
 
 /* Check a decoded block of members. */
@@ -314,8 +262,7 @@ tal_status tal_unpack_check(tal_unpacker *unpacker, tal_buffer *out_faults,
                             tal_check_summary *out_summary)
 {
     tal_comm *comm = unpacker->comm;
-    /* The E-value is left out: it is no property of the file. */
-    check_run run = {.unpacker = unpacker, .criteria.evalue = INFINITY};
+    check_run run = {.unpacker = unpacker};
     tal_status status = read_criteria(&run);
     if (status == TAL_OK)
         status = check_representatives(&run);

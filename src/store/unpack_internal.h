@@ -4,6 +4,7 @@
 #ifndef TAL_STORE_UNPACK_INTERNAL_H
 #define TAL_STORE_UNPACK_INTERNAL_H
 
+#include "score/stats.h"
 #include "store/unpack.h"
 
 enum { TAL_UNPACK_BATCH_BLOCKS = 16 }; /* blocks that are read and decoded together, a worker */
@@ -46,10 +47,23 @@ typedef struct tal_member_job {
  * collective. */
 tal_status tal_unpack_members(tal_unpacker *unpacker, tal_member_job *jobs, size_t count);
 
+/* Give a decoded member its certificate's score, from the path of its edits along `ref`, its
+ * representative. *out_is_path: whether every run is what its residues are; else there is no score.
+ * `scratch` is overwritten. Threads: any. TAL_ERR_MEMORY. */
+tal_status tal_unpack_score(const tal_unpacker *unpacker, tal_gaps gaps, const uint8_t *ref,
+                            tal_member *member, tal_buffer *scratch, bool *out_is_path);
+
 /* The residues of `count` places, on this rank: out_begin (count + 1 entries) into out_residues.
  * Collective; agreed status. */
 tal_status tal_unpack_residues(tal_unpacker *unpacker, const tal_text_place *places, size_t count,
                                uint64_t *out_begin, tal_buffer *out_residues);
+
+/* The block of residues that a place is in; false when there is no such place. */
+bool tal_unpack_locate(const tal_unpacker *unpacker, const tal_text_place *place,
+                       tal_block_kind *out_kind, size_t *out_block);
+
+/* The rank that decodes a block of residues. */
+size_t tal_unpack_decoder(const tal_unpacker *unpacker, tal_block_kind kind, size_t block);
 
 /* Text blocks being decoded. */
 typedef struct tal_text_job {

@@ -339,11 +339,24 @@ static tal_status answer_members(tal_unpacker *unpacker, const residue_request *
     return status;
 }
 
-/* The rank that decodes a block. */
-static size_t decoder_of(const tal_unpacker *unpacker, tal_block_kind kind, size_t block)
+size_t tal_unpack_decoder(const tal_unpacker *unpacker, tal_block_kind kind, size_t block)
 {
     const size_t count = tal_container_block_count(unpacker->container, kind);
     return (size_t)((unsigned __int128)block * (unsigned)tal_comm_size(unpacker->comm) / count);
+}
+
+bool tal_unpack_locate(const tal_unpacker *unpacker, const tal_text_place *place,
+                       tal_block_kind *out_kind, size_t *out_block)
+{
+    const tal_container *container = unpacker->container;
+    const bool is_member = place->ordinal > 0;
+    if (place->cluster >= tal_container_count(container, TAL_BLOCKS_REPRESENTATIVES) ||
+        (is_member && tal_container_block_count(container, TAL_BLOCKS_MEMBERS) == 0))
+        return false;
+    *out_kind = is_member ? TAL_BLOCKS_MEMBERS : TAL_BLOCKS_REPRESENTATIVES;
+    *out_block = is_member ? tal_container_find_member(container, place->cluster, place->ordinal)
+                           : tal_container_find_block(container, *out_kind, place->cluster);
+    return true;
 }
 
 /* Requests of this rank, by the rank that is asked; slots[i]: where the i-th went. TAL_ERR_DATA: a
@@ -352,25 +365,18 @@ static tal_status make_requests(const tal_unpacker *unpacker, const tal_text_pla
                                 size_t count, residue_request *requests, uint64_t *begin,
                                 size_t *slots)
 {
-    const tal_container *container = unpacker->container;
     const size_t rank_count = (size_t)tal_comm_size(unpacker->comm);
-    const uint64_t clusters = tal_container_count(container, TAL_BLOCKS_REPRESENTATIVES);
-    const size_t member_blocks = tal_container_block_count(container, TAL_BLOCKS_MEMBERS);
     memset(begin, 0, (rank_count + 2) * sizeof(*begin));
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < count; i++) {
-            const bool is_member = places[i].ordinal > 0;
-            if (places[i].cluster >= clusters || (is_member && member_blocks == 0))
+            tal_block_kind kind;
+            size_t block;
+            if (!tal_unpack_locate(unpacker, &places[i], &kind, &block))
                 return tal_fail(TAL_ERR_DATA,
                                 "cannot read '%s': the file is damaged: a record is in a cluster "
                                 "that does not exist",
-                                tal_container_path(container));
-            const tal_block_kind kind = is_member ? TAL_BLOCKS_MEMBERS : TAL_BLOCKS_REPRESENTATIVES;
-            const size_t block =
-                is_member
-                    ? tal_container_find_member(container, places[i].cluster, places[i].ordinal)
-                    : tal_container_find_block(container, kind, places[i].cluster);
-            const size_t rank = decoder_of(unpacker, kind, block);
+                                tal_container_path(unpacker->container));
+            const size_t rank = tal_unpack_decoder(unpacker, kind, block);
             if (pass == 0) {
                 begin[rank + 2]++;
                 continue;

@@ -178,6 +178,80 @@ class Reduced(cli.Case):
         self.assertNotEqual(cli.talaria("reduce", empty, "-o", self.path("x.h5")).code, 0)
         self.assertFalse(os.path.exists(self.path("x.h5")))
 
+    def test_sequences_are_added(self):
+        rng = random.Random(11)
+        records = families(rng, AMINO, 25, 120)
+        old = "".join(f">{name}\n{fold(s, 60)}" for name, s in records[:60])
+        # Relatives, strangers, a copy of an old record, copies among the new; \r\n and a comment.
+        strangers = families(rng, AMINO, 6, 90)
+        more = records[60:] + [(f"x{n}", s) for n, s in strangers] + [("again", records[3][1])]
+        new = ";note\n" + "".join(f">{name}\r\n{fold(s, 50, chr(13) + chr(10))}"
+                                  for name, s in more)
+        first, second = self.file("old.fa", old), self.file("new.fa", new)
+        base = self.reduce(first, name="base.h5", options=("--identity", "80"))
+        sums = set()
+        bigger = self.path("bigger.h5")
+        for ranks, threads in ((1, "1"), (1, "2"), (2, "1"), (3, "1")):
+            done = self.run_ok("add", base, second, "-o", bigger, "--force", ranks=ranks,
+                               env={"OMP_NUM_THREADS": threads})
+            sums.add(cli.sha256(bigger))
+        self.assertEqual(len(sums), 1)
+        self.assertIn(f"{len(more)} sequences added to 60", done.err)
+        self.assertEqual(self.reconstruct(bigger, ranks=2), (old + new).encode())
+        self.assertEqual(self.reconstruct(bigger, "--input", "1"), old.encode())
+        self.assertEqual(self.reconstruct(bigger, "--input", "2"), new.encode())
+        self.run_ok("verify", bigger, ranks=2)
+        # Old representatives stay, and no old record becomes one.
+        before = self.reconstruct(base, "--representatives")
+        after = self.reconstruct(bigger, "--representatives")
+        self.assertTrue(after.startswith(before))
+        self.assertFalse([name for name, _ in records[:60]
+                          if f">{name}\n".encode() in after[len(before):]])
+        self.assertIn(b">x", after[len(before):])
+        # Equal sequences have one representative.
+        self.assertIn(b">again", self.reconstruct(bigger, "--cluster", records[3][0]))
+        # In place, twice, and the other way round.
+        self.run_ok("add", base, second, "--quiet")
+        self.assertEqual(self.reconstruct(base), (old + new).encode())
+        self.run_ok("add", base, first, ranks=2)
+        self.assertEqual(self.reconstruct(base), (old + new + old).encode())
+        self.assertEqual(self.reconstruct(base, "--representatives"), after)
+        self.run_ok("verify", base)
+
+    def test_nucleotides_are_added_on_either_strand(self):
+        rng = random.Random(12)
+        genes = families(rng, "ACGT", 8, 300)
+        turned = [(name, complement(s) if i % 2 else s) for i, (name, s) in enumerate(genes)]
+        old = "".join(f">{name}\n{fold(s, 60)}" for name, s in genes[:15])
+        new = "".join(f">{name}_\n{s}\n" for name, s in turned)
+        base = self.reduce(self.file("old.fa", old), name="base.h5")
+        added = self.file("new.fa.gz", gzip.compress(new.encode(), mtime=0))
+        self.run_ok("add", base, added, ranks=2)
+        self.assertEqual(self.reconstruct(base), (old + new).encode())
+        self.run_ok("verify", base)
+        for name, _ in genes[:15]:
+            self.assertIn(f">{name}_\n".encode(), self.reconstruct(base, "--cluster", name))
+
+    def test_what_cannot_be_added_is_refused(self):
+        protein = self.file("p.fa", torture()["plain"])
+        base = self.reduce(protein)
+        before = cli.sha256(base)
+        genes = self.file("g.fa", torture()["genes"])
+        self.expect_error(65, ["nucleotides", "proteins", "--type"], "add", base, genes)
+        self.expect_error(64, ["twice"], "add", base, "-", stdin=b">a\nMKV\n")
+        self.expect_error(65, ["is empty"], "add", base, self.file("empty.fa", ""))
+        self.expect_error(73, ["exists"], "add", base, protein, "-o", base)
+        self.expect_error(65, ["not an HDF5 file"], "add", protein, protein)
+        self.assertEqual(cli.sha256(base), before)
+
+    def test_e_values_are_verified(self):
+        records = families(random.Random(4), AMINO, 12, 60)
+        text = "".join(f">{name}\n{s}\n" for name, s in records)
+        reduced = self.reduce(self.file("in.fa", text), options=("--evalue", "1e-20"))
+        self.run_ok("verify", reduced)
+        self.run_ok("add", reduced, self.file("more.fa", text.replace(">fam", ">more")))
+        self.run_ok("verify", reduced, ranks=2)
+
 
 if __name__ == "__main__":
     cli.main()
