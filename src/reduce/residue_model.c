@@ -21,8 +21,10 @@ enum {
     STRETCH_MAX = 2047,
 };
 
-/* 22 bits of probability of 1, 10 bits of how often it was seen. */
+/* 22 bits of probability of 1, 10 bits of how often it was seen; kept as the difference to even
+ * chances not seen yet, so that what is all zero is fresh. */
 typedef uint32_t counter;
+#define FRESH (UINT32_C(1) << 31)
 
 typedef struct order_table {
     counter *counters; /* (context << tree_bits) + node */
@@ -118,18 +120,14 @@ void tal_residue_model_destroy(tal_residue_model *model)
 
 void tal_residue_model_reset(tal_residue_model *model)
 {
-    const counter even = UINT32_C(1) << 31;
-    for (int i = 0; i < model->order_count; i++) {
-        const size_t count = (size_t)model->orders[i].context_count << model->tree_bits;
-        for (size_t j = 0; j < count; j++)
-            model->orders[i].counters[j] = even;
-    }
-    for (int set = 0; set < MATCH_SETS; set++) {
-        model->match_hits[set] = even;
+    for (int i = 0; i < model->order_count; i++)
+        memset(model->orders[i].counters, 0,
+               ((size_t)model->orders[i].context_count << model->tree_bits) * sizeof(counter));
+    memset(model->match_hits, 0, sizeof(model->match_hits));
+    for (int set = 0; set < MATCH_SETS; set++)
         for (int node = 0; node < 32; node++)
             for (int i = 0; i < INPUTS; i++)
                 model->weights[set][node][i] = i == INPUTS - 1 ? 0 : 1 << 14;
-    }
     tal_bits_reset(model->is_plain, 4);
     tal_bits_reset(model->rare, 16);
     model->plain_history = 3;
@@ -141,11 +139,12 @@ void tal_residue_model_reset(tal_residue_model *model)
 
 static void counter_learn(const tal_residue_model *model, counter *at, unsigned bit)
 {
-    const uint32_t count = *at & 1023;
-    const int32_t chance = (int32_t)(*at >> 10);
+    const uint32_t known = *at ^ FRESH, count = known & 1023;
+    const int32_t chance = (int32_t)(known >> 10);
     const int32_t target = bit != 0 ? (1 << 22) - 1 : 0;
     const int64_t step = (int64_t)(target - chance) * model->reciprocal[count] / 65536;
-    *at = (uint32_t)(chance + (int32_t)step) << 10 | (count < COUNT_MAX ? count + 1 : count);
+    *at = FRESH ^
+          ((uint32_t)(chance + (int32_t)step) << 10 | (count < COUNT_MAX ? count + 1 : count));
 }
 
 /* What to do at one residue: where the contexts' trees begin, what the match expects. */
@@ -162,7 +161,7 @@ static unsigned code_node(tal_residue_model *model, tal_coder *coder, const resi
 {
     int32_t inputs[INPUTS] = {0};
     for (int i = 0; i < model->order_count; i++)
-        inputs[i] = model->stretch[place->trees[i][node] >> 20];
+        inputs[i] = model->stretch[(place->trees[i][node] ^ FRESH) >> 20];
     /* Whether the expected residue lies below this node, and on which side. */
     const unsigned width = (unsigned)model->tree_bits;
     const bool is_expected =
@@ -171,7 +170,7 @@ static unsigned code_node(tal_residue_model *model, tal_coder *coder, const resi
     unsigned set = 0;
     if (is_expected) {
         set = place->set;
-        const int32_t sure = model->stretch[model->match_hits[set] >> 20];
+        const int32_t sure = model->stretch[(model->match_hits[set] ^ FRESH) >> 20];
         inputs[ORDERS_MAX] = expected != 0 ? sure : -sure;
         inputs[ORDERS_MAX + 1] = expected != 0 ? sure / 2 : -sure / 2;
     }
