@@ -30,5 +30,6 @@ void tal_kernels_register_gapless_scalar(tal_kernel_table *table);
 void tal_kernels_register_gapless_sse41(tal_kernel_table *table);
 void tal_kernels_register_gapless_avx2(tal_kernel_table *table);
 void tal_kernels_register_gapless_avx512vbmi(tal_kernel_table *table);
+void tal_kernels_register_gapless_avx512vbmi_narrow(tal_kernel_table *table);
 
 #endif

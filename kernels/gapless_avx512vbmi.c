@@ -1,8 +1,11 @@
-/* The gapless kernel in AVX-512 VBMI; see gapless_template.h. */
+/* The gapless kernel in AVX-512 VBMI for CPUs with four full 512-bit pipes; see
+ * gapless_template.h. Additions have two of the pipes, permutations the other two, and the loads of
+ * a third column would hold up both.
+ */
 #include "kernels/gapless.h"
 #include "kernels/vec_avx512.h"
 
-#define TABLED               5
+#define TABLED               2
 #define TABLE_ROWS_PER_CLASS 8
 #define PEAKS                4
 #include "kernels/gapless_template.h"

@@ -41,7 +41,10 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     if (isa < TAL_ISA_AVX512VBMI)
         return;
     tal_kernels_register_avx512vbmi(table);
-    tal_kernels_register_gapless_avx512vbmi(table);
+    if (tal_cpu_has_four_full_pipes())
+        tal_kernels_register_gapless_avx512vbmi(table);
+    else
+        tal_kernels_register_gapless_avx512vbmi_narrow(table);
     tal_kernels_register_identity_avx512vbmi(table);
     tal_wave_register_avx512vbmi(table);
     tal_pace_register_avx512vbmi(table);

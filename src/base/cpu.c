@@ -2,6 +2,9 @@
 #include "base/cpu.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 tal_isa tal_cpu_isa_best(void)
 {
@@ -16,6 +19,19 @@ tal_isa tal_cpu_isa_best(void)
     return TAL_ISA_AVX512VBMI;
 #else
     return TAL_ISA_SCALAR;
+#endif
+}
+
+bool tal_cpu_has_four_full_pipes(void)
+{
+#if defined(__x86_64__)
+    unsigned eax, ebx, ecx, edx;
+    if (!__builtin_cpu_is("amd") || !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+        return false;
+    /* The family is the base family and, where that is full, the extended one. */
+    return (eax >> 8 & 0xf) == 0xf && 0xf + (eax >> 20 & 0xff) >= 26;
+#else
+    return false;
 #endif
 }
 

@@ -16,6 +16,10 @@ typedef enum tal_isa {
 /* The best level of this CPU (and operating system). */
 tal_isa tal_cpu_isa_best(void);
 
+/* Whether a 512-bit operation takes one of four vector pipes for one clock, as far as known: AMD
+ * from family 26 on. Decides which of two equal kernels is used, never a result. */
+bool tal_cpu_has_four_full_pipes(void);
+
 /* "scalar", "sse41", "avx2", "avx512vbmi". */
 const char *tal_isa_name(tal_isa isa);
 
