@@ -273,11 +273,14 @@ static unsigned match_set(const tal_residue_model *model)
     return 1 + held + 15 * (misses > 3 ? 3 : misses);
 }
 
+/* `begin`: where the sequence begins. Proteins do so in their own way. */
 static uint32_t context_of(const tal_residue_model *model, const order_table *order,
-                           const uint8_t *residues, size_t at)
+                           const uint8_t *residues, size_t begin, size_t at)
 {
     if (order->len == 0 || at < (size_t)order->len)
         return 0;
+    if (model->alphabet == TAL_PROTEIN && at - begin < (size_t)order->len)
+        return order->context_count - 1 - (uint32_t)(at - begin);
     if (model->alphabet == TAL_NUCLEOTIDE && order->len > 8)
         return hash_before(residues, at, order->len) >> (32 - HASHED_BITS);
     const int bits = model->alphabet == TAL_PROTEIN ? 5 : 2;
@@ -296,7 +299,7 @@ void tal_residue_model_code(tal_residue_model *model, tal_coder *coder, uint8_t 
         residue_place place = {.is_expected = model->match_at != 0};
         for (int i = 0; i < model->order_count; i++) {
             const order_table *order = &model->orders[i];
-            const size_t context = context_of(model, order, residues, at);
+            const size_t context = context_of(model, order, residues, begin, at);
             place.trees[i] = order->counters + (context << model->tree_bits);
         }
         const unsigned expected = place.is_expected ? residues[model->match_at] : 0;

@@ -63,6 +63,16 @@ hid_t tal_h5_memory_type(tal_store_type type)
     return types[type];
 }
 
+/* Keep no room for attributes, which datasets of ours do not have; false on failure. */
+static bool hint_no_attributes(hid_t properties)
+{
+#if H5_VERSION_GE(1, 10, 5)
+    return H5Pset_dset_no_attrs_hint(properties, true) >= 0;
+#else
+    return properties >= 0;
+#endif
+}
+
 hid_t tal_h5_create(hid_t file, const char *path, tal_store_type type, uint64_t rows,
                     uint64_t chunk_rows)
 {
@@ -78,7 +88,7 @@ hid_t tal_h5_create(hid_t file, const char *path, tal_store_type type, uint64_t 
         goto done;
     if (H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER) < 0 ||
         H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY) < 0 ||
-        H5Pset_obj_track_times(properties, false) < 0)
+        H5Pset_obj_track_times(properties, false) < 0 || !hint_no_attributes(properties))
         goto done;
     dataset =
         H5Dcreate2(file, path, tal_h5_file_type(type), space, H5P_DEFAULT, properties, H5P_DEFAULT);
