@@ -192,13 +192,22 @@ static tal_status append_reduced(tal_buffer *text, const tal_dry_run *plan)
                              scored->residue_count);
 }
 
+/* As the search does with --memory. */
+static tal_status fit(const tal_dry_run *plan, tal_memory_plan *out_plan)
+{
+    const uint64_t ranks = (uint64_t)tal_comm_size(plan->comm);
+    uint64_t residues;
+    if (plan->references == NULL)
+        return tal_memory_plan_fit_reduced(&plan->needs, ranks, plan->memory_limit, out_plan,
+                                           &residues);
+    return tal_memory_plan_fit(&plan->needs, ranks, plan->memory_limit, out_plan);
+}
+
 static tal_status append_memory(tal_buffer *text, const tal_dry_run *plan)
 {
     uint64_t ranks = (uint64_t)tal_comm_size(plan->comm);
     tal_memory_plan memory = tal_memory_plan_make(&plan->needs, ranks);
-    bool is_fitting =
-        plan->memory_limit == 0 ||
-        tal_memory_plan_fit(&plan->needs, ranks, plan->memory_limit, &memory) == TAL_OK;
+    bool is_fitting = plan->memory_limit == 0 || fit(plan, &memory) == TAL_OK;
     tal_status_clear(); /* Said at the end. */
     char total[32], references[32], queries[32], workers[32], base[32], hits[32], tile[32];
     tal_memory_format(memory.total, total, sizeof(total));
@@ -308,6 +317,7 @@ tal_status tal_dry_run_report(tal_dry_run *plan)
     if (status != TAL_OK)
         return status;
     take_counts(&plan->needs, tal_stream_info(plan->queries), scored_info(plan));
+    plan->needs.record_count = plan->references == NULL ? plan->reduced.sequence_count : 0;
     plan->needs.query_header_bytes = queries.header_bytes;
     plan->needs.reference_header_bytes = references.header_bytes;
     double cells_per_second = 0;
@@ -324,7 +334,6 @@ tal_status tal_dry_run_report(tal_dry_run *plan)
         (void)fwrite(text.data, 1, text.bytes, stdout); /* main checks when it flushes. */
     tal_buffer_deinit(&text);
     if (status == TAL_OK && plan->memory_limit > 0)
-        status = tal_memory_plan_fit(&plan->needs, (uint64_t)tal_comm_size(plan->comm),
-                                     plan->memory_limit, &memory);
+        status = fit(plan, &memory);
     return tal_comm_agree(plan->comm, status);
 }

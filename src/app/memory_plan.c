@@ -39,11 +39,19 @@ enum {
      * TILE_RESIDUES_EVEN. */
     TILES_EVEN = 16,
     TILE_RESIDUES_EVEN = 1 << 20,
+    /* Of a reduced set: a record while places are dealt and its place in tables after; blocks that
+     * a thread decodes at a time; residues on their way from blocks to a set of sequences. */
+    PLACE_BYTES = 112,
+    DECODE_BYTES = 24 << 20,
+    FETCH_COPIES = 8,
     HIT_LIMIT_ALL = 10000, /* what a block is cut for when all hits are kept */
 };
 /* Program, libraries, buffers of MPI and HDF5. Open MPI 4.1 on one machine: 25 MB under mpirun or
  * srun, 90 MB when started alone; fast networks take more. */
 #define BASE_BYTES (UINT64_C(96) << 20)
+/* Residues of members in memory at a time: without a limit, and at least. */
+#define FETCH_RESIDUES_MAX (UINT64_C(1) << 26)
+#define FETCH_RESIDUES_MIN (UINT64_C(1) << 18)
 /* The part of a limit that the hits of a block may have. */
 enum { HIT_SHARE = 4 };
 
@@ -95,6 +103,9 @@ static uint64_t hits_of_query(uint64_t kept, uint64_t reported)
 tal_memory_plan tal_memory_plan_make(const tal_memory_needs *needs, uint64_t rank_count)
 {
     tal_memory_plan plan = {.base = needs->base_bytes > 0 ? needs->base_bytes : BASE_BYTES};
+    if (needs->record_count > 0)
+        plan.base += divide_up(needs->record_count, rank_count) * PLACE_BYTES +
+                     (uint64_t)needs->thread_count * DECODE_BYTES;
     uint64_t references = divide_up(needs->reference_count, rank_count);
     plan.references = divide_up(needs->reference_residues, rank_count) +
                       divide_up(needs->reference_header_bytes, rank_count) +
@@ -173,6 +184,32 @@ tal_status tal_memory_plan_fit(const tal_memory_needs *needs, uint64_t rank_coun
     return tal_fail(TAL_ERR_MEMORY,
                     "each of %" PRIu64 " ranks needs about %s even with the references on disk, "
                     "more than the %s of --memory: %s for hits, %s for %d threads; give more, "
+                    "fewer --threads, or a smaller --max-hits",
+                    rank_count, need, limit, hits, workers, needs->thread_count);
+}
+
+tal_status tal_memory_plan_fit_reduced(const tal_memory_needs *needs, uint64_t rank_count,
+                                       uint64_t limit_bytes, tal_memory_plan *out_plan,
+                                       uint64_t *out_residues)
+{
+    *out_plan = tal_memory_plan_make(needs, rank_count);
+    *out_residues = FETCH_RESIDUES_MAX;
+    if (limit_bytes == 0)
+        return TAL_OK;
+    const uint64_t taken = add(out_plan->total, out_plan->hits_max);
+    const uint64_t left = limit_bytes > taken ? (limit_bytes - taken) / FETCH_COPIES : 0;
+    if (left >= FETCH_RESIDUES_MIN) {
+        *out_residues = min_u64(left, FETCH_RESIDUES_MAX);
+        return TAL_OK;
+    }
+    char need[32], limit[32], hits[32], workers[32];
+    tal_memory_format(add(taken, FETCH_COPIES * FETCH_RESIDUES_MIN), need, sizeof(need));
+    tal_memory_format(limit_bytes, limit, sizeof(limit));
+    tal_memory_format(out_plan->hits_max, hits, sizeof(hits));
+    tal_memory_format(out_plan->workers, workers, sizeof(workers));
+    return tal_fail(TAL_ERR_MEMORY,
+                    "each of %" PRIu64 " ranks needs about %s with its representatives, more than "
+                    "the %s of --memory: %s for hits, %s for %d threads; give more, more ranks, "
                     "fewer --threads, or a smaller --max-hits",
                     rank_count, need, limit, hits, workers, needs->thread_count);
 }

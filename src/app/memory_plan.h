@@ -18,8 +18,10 @@ typedef struct tal_memory_needs {
     uint64_t block_queries, block_residues; /* most that a block of queries holds */
     uint64_t hit_limit;                     /* as tal_search_params has it */
     uint64_t trace_bytes;
-    uint64_t base_bytes; /* what is used before any of this; 0: as usual */
-    int strand_count;    /* 1, 2 */
+    uint64_t base_bytes;   /* what is used before any of this; 0: as usual */
+    uint64_t record_count; /* that a reduced set stands for, of which the references are the
+                            * representatives; 0: none */
+    int strand_count;      /* 1, 2 */
     int thread_count;
 } tal_memory_needs;
 
@@ -41,6 +43,12 @@ tal_memory_plan tal_memory_plan_make(const tal_memory_needs *needs, uint64_t ran
  * TAL_ERR_MEMORY, with what to do, when there is none. Pure. */
 tal_status tal_memory_plan_fit(const tal_memory_needs *needs, uint64_t rank_count,
                                uint64_t limit_bytes, tal_memory_plan *out_plan);
+
+/* The same for the representatives of a reduced set, which stay in memory; *out_residues of members
+ * may be there beside them. limit_bytes 0: no limit. TAL_ERR_MEMORY when there is no plan. Pure. */
+tal_status tal_memory_plan_fit_reduced(const tal_memory_needs *needs, uint64_t rank_count,
+                                       uint64_t limit_bytes, tal_memory_plan *out_plan,
+                                       uint64_t *out_residues);
 
 /* Queries of a block under a limit: depends on nothing that may differ between runs of a job but
  * the limit itself. At most query_max. Pure. */

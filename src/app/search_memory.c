@@ -16,12 +16,6 @@
 #define LATER_BYTES (UINT64_C(24) << 20)
 /* Of the limit, tracing may have one part in so many; but no less than this for a thread. */
 enum { TRACE_SHARE = 8, TRACE_BYTES_MIN = 4 << 20 };
-/* Of a reduced set: a record while places are dealt, and the tables of it afterwards; the blocks
- * that a thread decodes at a time; residues on their way from blocks to a set of sequences. */
-enum { PLACE_BYTES = 112, DECODE_BYTES = 24 << 20, FETCH_COPIES = 8 };
-/* Residues of members in memory at a time: without a limit, and at least. */
-#define FETCH_RESIDUES_MAX (UINT64_C(1) << 26)
-#define FETCH_RESIDUES_MIN (UINT64_C(1) << 18)
 
 uint64_t tal_search_run_memory_limit(const tal_search_run *self)
 {
@@ -110,6 +104,7 @@ static tal_status count_inputs(tal_search_run *self, tal_memory_needs *needs)
         return status;
     if (self->container != NULL) {
         info = tal_search_run_representative_info(self);
+        needs->record_count = tal_search_run_reduced_info(self).sequence_count;
         needs->reference_count = info.sequence_count;
         needs->reference_residues = info.residue_count;
         needs->reference_len_max = info.len_max;
@@ -129,32 +124,14 @@ static tal_status count_inputs(tal_search_run *self, tal_memory_needs *needs)
     return status;
 }
 
-/* Give members what a plan leaves of the limit; there is no plan with representatives on disk. Not
- * collective. */
-static tal_status fit_members(tal_search_run *self, const tal_memory_plan *plan)
-{
-    const uint64_t limit = tal_search_run_memory_limit(self);
-    const uint64_t taken = plan->total + plan->hits_max;
-    const uint64_t left = limit > taken ? (limit - taken) / FETCH_COPIES : 0;
-    if (plan->tile_residues > 0 || left < FETCH_RESIDUES_MIN) {
-        char text[32];
-        tal_memory_format(taken + FETCH_COPIES * FETCH_RESIDUES_MIN, text, sizeof(text));
-        return tal_fail(
-            TAL_ERR_MEMORY,
-            "--expand keeps the representatives in memory: each of %d ranks needs about "
-            "%s; give more --memory, more ranks, or fewer --threads",
-            tal_comm_size(self->comm), text);
-    }
-    self->fetch_residues = left < FETCH_RESIDUES_MAX ? left : FETCH_RESIDUES_MAX;
-    return TAL_OK;
-}
-
 tal_status tal_search_run_fit(tal_search_run *self)
 {
-    self->fetch_residues = FETCH_RESIDUES_MAX;
-    if (tal_search_run_memory_limit(self) == 0)
-        return TAL_OK;
+    const uint64_t rank_count = (uint64_t)tal_comm_size(self->comm);
+    const uint64_t limit = tal_search_run_memory_limit(self);
     tal_memory_needs needs = tal_search_run_needs(self);
+    tal_memory_plan plan;
+    if (limit == 0)
+        return tal_memory_plan_fit_reduced(&needs, rank_count, 0, &plan, &self->fetch_residues);
     tal_status status = count_inputs(self, &needs);
     if (status != TAL_OK)
         return status;
@@ -163,18 +140,13 @@ tal_status tal_search_run_fit(tal_search_run *self)
         needs.base_bytes = (uint64_t)usage.ru_maxrss * 1024 + LATER_BYTES;
     tal_comm_max_u64(self->comm, &needs.base_bytes, 1);
     if (self->container != NULL)
-        needs.base_bytes += tal_search_run_reduced_info(self).sequence_count /
-                                (uint64_t)tal_comm_size(self->comm) * PLACE_BYTES +
-                            (uint64_t)tal_team_size(self->team) * DECODE_BYTES;
-    tal_memory_plan plan;
-    status = tal_memory_plan_fit(&needs, (uint64_t)tal_comm_size(self->comm),
-                                 tal_search_run_memory_limit(self), &plan);
-    if (status != TAL_OK)
-        return tal_comm_agree(self->comm, status);
-    if (self->container != NULL)
-        return tal_comm_agree(self->comm, fit_members(self, &plan));
-    self->tile_residues = plan.tile_residues;
-    return TAL_OK;
+        return tal_comm_agree(
+            self->comm,
+            tal_memory_plan_fit_reduced(&needs, rank_count, limit, &plan, &self->fetch_residues));
+    status = tal_memory_plan_fit(&needs, rank_count, limit, &plan);
+    if (status == TAL_OK)
+        self->tile_residues = plan.tile_residues;
+    return tal_comm_agree(self->comm, status);
 }
 
 static tal_status mask_tile(void *context, tal_seqset *set)
