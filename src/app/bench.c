@@ -13,9 +13,10 @@ static const tal_option options[] = {
     {.name = "csv",
      .kind = TAL_VALUE_TEXT,
      .value_name = "FILE",
-     .help = "write the numbers as comma-separated values too (bench/plot_scaling.py draws all but "
-             "those "
-             "of kernels)"},
+     .help =
+         "write the numbers as comma-separated values too (bench/plot_scaling.py draws those of "
+         "scaling, contention, strong, weak and table, bench/plot_hits.py those of calibration "
+         "and sensitivity)"},
     {.name = "max-threads",
      .kind = TAL_VALUE_INT,
      .value_name = "N",
@@ -195,6 +196,7 @@ static const study_row studies[] = {
     {"table", 1, -1, false, tal_bench_table},
     {"calibration", 2, 2, false, tal_bench_calibration},
     {"sensitivity", 2, 2, false, tal_bench_sensitivity},
+    {"statistics", 0, 0, false, tal_bench_statistics},
 };
 
 static tal_status run_study(const tal_run *run, tal_buffer *table)
@@ -208,7 +210,7 @@ static tal_status run_study(const tal_run *run, tal_buffer *table)
     if (study == NULL)
         return tal_fail(TAL_ERR_USAGE,
                         "unknown study '%.80s'; bench has scaling, contention, kernels, device, "
-                        "strong, weak, table, calibration and sensitivity",
+                        "strong, weak, table, calibration, sensitivity and statistics",
                         name);
     if (!study->has_ranks && tal_comm_size(tal_run_comm(run)) > 1)
         return tal_fail(TAL_ERR_USAGE, "bench %s is a matter of one rank; start it alone", name);
@@ -288,7 +290,7 @@ const tal_command tal_command_bench = {
         "they hit is false. It counts such hits a query at E-values of at most 10, 1, 0.1, 0.01 "
         "and "
         "0.001, and divides by these: 1 is right, more says too much. Rows are ways to mask and to "
-        "allow for composition.\n"
+        "allow for composition. A sequence and its own reversal, mirror images, do not count.\n"
         "\n"
         "'bench sensitivity DOMAINS CLASSIFICATION' searches protein domains among each other. Of "
         "a "
@@ -299,6 +301,10 @@ const tal_command tal_command_bench = {
         "classification has a line for each domain: its name, a blank, "
         "class.fold.superfamily.family "
         "as in SCOPe. bench/rivals runs other programs and both studies.\n"
+        "\n"
+        "'bench statistics' simulates lambda and K for scorings whose values are published, by "
+        "what "
+        "search does for scorings without, and shows both.\n"
         "\n"
         "The configuration counts as it does for a search, so that policies can be compared. "
         "Medians need a quiet machine.",

@@ -33,6 +33,9 @@ tal_status tal_bench_contention(const tal_run *run, tal_buffer *table, tal_buffe
 tal_status tal_bench_calibration(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 
+/* Statistics of scorings by simulation beside published ones. One rank. */
+tal_status tal_bench_statistics(const tal_run *run, tal_buffer *table, tal_buffer *csv);
+
 /* The same from results that are there. One rank. */
 tal_status tal_bench_table(const tal_run *run, tal_buffer *table, tal_buffer *csv);
 

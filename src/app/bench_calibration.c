@@ -2,7 +2,9 @@
  *
  * Reversed and shuffled proteins are related to nothing, yet have the composition (reversed ones
  * also the repeats and the low complexity) of real ones: what they hit is false, and at an E-value
- * of at most E there should be E such hits a query.
+ * of at most E there should be E such hits a query. A sequence that meets its own reversal does not
+ * count: that comparison is its own mirror image, so that half an alignment brings the other half,
+ * and scores near the middle are about twice what chance gives.
  */
 #include "app/bench.h"
 #include "app/bench_search.h"
@@ -30,11 +32,14 @@ typedef struct study {
     tal_seqset *queries, *references, *decoys; /* none masked */
     const char *decoy_name;
     uint64_t counts[CUT_COUNT];
+    tal_buffer rows; /* tal_bench_row: a table of another program */
     tal_buffer *table, *csv;
 } study;
 
-static void count_hit(study *self, double evalue)
+static void count_hit(study *self, tal_lid query, tal_lid reference, double evalue)
 {
+    if (tal_bench_is_own(self->decoys, query, self->references, reference))
+        return;
     for (int i = 0; i < CUT_COUNT; i++)
         self->counts[i] += evalue <= cuts[i];
 }
@@ -42,15 +47,18 @@ static void count_hit(study *self, double evalue)
 static tal_status take_hits(void *context, const tal_block_hits *hits)
 {
     study *self = context;
+    memset(self->counts, 0, sizeof(self->counts));
     for (size_t i = 0; i < hits->hit_count; i++)
-        count_hit(self, hits->hits[i].evalue);
+        count_hit(self, (tal_lid)hits->hits[i].query, (tal_lid)hits->hits[i].reference,
+                  hits->hits[i].evalue);
     return TAL_OK;
 }
 
 /* One line: what was searched how, and observed over expected at each cut. */
-static tal_status report(study *self, const char *name, const char *mask, const char *composition,
+static tal_status report(void *context, const char *name, const char *mask, const char *composition,
                          double seconds)
 {
+    study *self = context;
     double queries = tal_seqset_count(self->decoys);
     tal_status status = tal_buffer_printf(self->table, "  %-9s %-22s %-7s %-7s", self->decoy_name,
                                           name, mask, composition);
@@ -71,49 +79,28 @@ static tal_status report(study *self, const char *name, const char *mask, const 
 
 static tal_status search_decoys(study *self)
 {
-    tal_status status = TAL_OK;
-    for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]) && status == TAL_OK; i++) {
-        if (tal_run_flag(self->run, "defaults") &&
-            (setups[i].mask != TAL_MASK_TANTAN || setups[i].composition != TAL_COMPOSITION_ADJUST))
-            continue;
-        memset(self->counts, 0, sizeof(self->counts));
-        tal_bench_search search = {
-            .run = self->run,
-            .team = self->team,
-            .queries = self->decoys,
-            .references = self->references,
-            .setup = setups[i],
-            .evalue = cuts[0],
-            .take = take_hits,
-            .context = self,
-        };
-        status = tal_bench_search_run(&search);
-        if (status == TAL_OK)
-            status = report(self, setups[i].name, tal_mask_name(setups[i].mask),
-                            tal_bench_composition_name(setups[i].composition), search.seconds);
-    }
-    return status;
+    tal_bench_search search = {
+        .run = self->run,
+        .team = self->team,
+        .queries = self->decoys,
+        .references = self->references,
+        .evalue = cuts[0],
+        .take = take_hits,
+        .context = self,
+    };
+    return tal_bench_each_setup(&search, setups, sizeof(setups) / sizeof(setups[0]), report);
 }
 
-/* Tables that other programs made of the same decoys. */
-static tal_status count_tables(study *self)
+/* The rows of a table that another program made of the same decoys. */
+static tal_status report_table(void *context, const char *name, const char *mask,
+                               const char *composition, double seconds)
 {
-    tal_buffer rows = {0};
-    tal_status status = TAL_OK;
-    for (int i = 0; i < tal_run_text_count(self->run, "hits") && status == TAL_OK; i++) {
-        const char *path = tal_run_text_at(self->run, "hits", i);
-        const char *slash = strrchr(path, '/');
-        status = tal_bench_read_hits(path, self->decoys, self->references, &rows);
-        if (status != TAL_OK)
-            break;
-        memset(self->counts, 0, sizeof(self->counts));
-        const tal_bench_row *row = (const tal_bench_row *)(const void *)rows.data;
-        for (size_t k = 0; k < rows.bytes / sizeof(*row); k++)
-            count_hit(self, row[k].evalue);
-        status = report(self, slash == NULL ? path : slash + 1, "-", "-", -1);
-    }
-    tal_buffer_deinit(&rows);
-    return status;
+    study *self = context;
+    memset(self->counts, 0, sizeof(self->counts));
+    const tal_bench_row *row = (const tal_bench_row *)(const void *)self->rows.data;
+    for (size_t k = 0; k < self->rows.bytes / sizeof(*row); k++)
+        count_hit(self, row[k].query, row[k].reference, row[k].evalue);
+    return report(context, name, mask, composition, seconds);
 }
 
 static tal_status study_decoys(study *self, tal_bench_copy copy)
@@ -131,7 +118,8 @@ static tal_status study_decoys(study *self, tal_bench_copy copy)
     if (status == TAL_OK)
         status = search_decoys(self);
     if (status == TAL_OK && copy == TAL_BENCH_REVERSED)
-        status = count_tables(self);
+        status = tal_bench_each_table(self->run, self->decoys, self->references, &self->rows,
+                                      report_table, self);
 done:
     tal_seqset_destroy(self->decoys);
     self->decoys = NULL;
@@ -170,6 +158,7 @@ tal_status tal_bench_calibration(const tal_run *run, tal_buffer *table, tal_buff
         status = study_decoys(&self, TAL_BENCH_REVERSED);
     if (status == TAL_OK)
         status = study_decoys(&self, TAL_BENCH_SHUFFLED);
+    tal_buffer_deinit(&self.rows);
     tal_seqset_destroy(self.references);
     tal_seqset_destroy(self.queries);
     tal_team_destroy(self.team);

@@ -259,3 +259,41 @@ tal_status tal_bench_read_hits(const char *path, const tal_seqset *queries,
     (void)fclose(file); /* Only read. */
     return status;
 }
+
+tal_status tal_bench_each_setup(tal_bench_search *search, const tal_bench_setup *setups,
+                                size_t count, tal_bench_judge judge)
+{
+    tal_status status = TAL_OK;
+    for (size_t i = 0; i < count && status == TAL_OK; i++) {
+        if (tal_run_flag(search->run, "defaults") &&
+            (setups[i].mask != TAL_MASK_TANTAN || setups[i].composition != TAL_COMPOSITION_ADJUST))
+            continue;
+        search->setup = setups[i];
+        status = tal_bench_search_run(search);
+        if (status == TAL_OK)
+            status = judge(search->context, setups[i].name, tal_mask_name(setups[i].mask),
+                           tal_bench_composition_name(setups[i].composition), search->seconds);
+    }
+    return status;
+}
+
+tal_status tal_bench_each_table(const tal_run *run, const tal_seqset *queries,
+                                const tal_seqset *references, tal_buffer *rows,
+                                tal_bench_judge judge, void *context)
+{
+    tal_status status = TAL_OK;
+    for (int i = 0; i < tal_run_text_count(run, "hits") && status == TAL_OK; i++) {
+        const char *path = tal_run_text_at(run, "hits", i);
+        const char *slash = strrchr(path, '/');
+        status = tal_bench_read_hits(path, queries, references, rows);
+        if (status == TAL_OK)
+            status = judge(context, slash == NULL ? path : slash + 1, "-", "-", -1);
+    }
+    return status;
+}
+
+bool tal_bench_is_own(const tal_seqset *queries, tal_lid query, const tal_seqset *references,
+                      tal_lid reference)
+{
+    return strcmp(tal_seqset_header(queries, query), tal_seqset_header(references, reference)) == 0;
+}

@@ -50,6 +50,15 @@ typedef struct tal_bench_search {
 /* Search as `talaria search` does with BLOSUM62, 11 and 1, and all hits kept. */
 tal_status tal_bench_search_run(tal_bench_search *search);
 
+/* Judge what was just taken; `seconds` below 0: not known. */
+typedef tal_status (*tal_bench_judge)(void *context, const char *name, const char *mask,
+                                      const char *composition, double seconds);
+
+/* Search in each way of `setups`, with --defaults in those of search's defaults alone, as `search`
+ * says but for the setup, and judge each. */
+tal_status tal_bench_each_setup(tal_bench_search *search, const tal_bench_setup *setups,
+                                size_t count, tal_bench_judge judge);
+
 /* A hit of a table as blastp -outfmt 6, DIAMOND and MMseqs2 write it. */
 typedef struct tal_bench_row {
     tal_lid query, reference; /* places in the sets */
@@ -61,5 +70,14 @@ typedef struct tal_bench_row {
  * lines. */
 tal_status tal_bench_read_hits(const char *path, const tal_seqset *queries,
                                const tal_seqset *references, tal_buffer *out_rows);
+
+/* Read each table that --hits names into *rows, likewise, and judge it. */
+tal_status tal_bench_each_table(const tal_run *run, const tal_seqset *queries,
+                                const tal_seqset *references, tal_buffer *rows,
+                                tal_bench_judge judge, void *context);
+
+/* The reference is the query, or what it is a copy of: their headers are the same. */
+bool tal_bench_is_own(const tal_seqset *queries, tal_lid query, const tal_seqset *references,
+                      tal_lid reference);
 
 #endif

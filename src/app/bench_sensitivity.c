@@ -198,8 +198,7 @@ static void count_query(study *self, tal_lid query, const tal_bench_row *rows, s
     for (size_t i = 0; i < count; i++) {
         tal_lid domain = rows[i].reference;
         if (last_query_of[domain] == query + 1 ||
-            strcmp(tal_seqset_header(self->domains, domain),
-                   tal_seqset_header(self->queries, query)) == 0)
+            tal_bench_is_own(self->queries, query, self->domains, domain))
             continue;
         last_query_of[domain] = query + 1;
         int level = common_level(own, &self->places[domain]);
@@ -218,9 +217,10 @@ static void count_query(study *self, tal_lid query, const tal_bench_row *rows, s
     }
 }
 
-static tal_status report(study *self, const char *name, const char *mask, const char *composition,
+static tal_status report(void *context, const char *name, const char *mask, const char *composition,
                          double seconds)
 {
+    study *self = context;
     tal_lid *last_query_of =
         tal_alloc_zero(tal_seqset_count(self->domains) * sizeof(*last_query_of));
     if (last_query_of == NULL)
@@ -272,39 +272,20 @@ static tal_status take_hits(void *context, const tal_block_hits *hits)
 
 static tal_status search_domains(study *self)
 {
-    tal_status status = TAL_OK;
-    for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]) && status == TAL_OK; i++) {
-        if (tal_run_flag(self->run, "defaults") && setups[i].composition != TAL_COMPOSITION_ADJUST)
-            continue;
-        tal_bench_search search = {
-            .run = self->run,
-            .team = self->team,
-            .queries = self->queries,
-            .references = self->domains,
-            .setup = setups[i],
-            .evalue = evalue_max,
-            .take = take_hits,
-            .context = self,
-        };
-        status = tal_bench_search_run(&search);
-        if (status == TAL_OK)
-            status = report(self, setups[i].name, tal_mask_name(setups[i].mask),
-                            tal_bench_composition_name(setups[i].composition), search.seconds);
-    }
-    return status;
-}
-
-static tal_status count_tables(study *self)
-{
-    tal_status status = TAL_OK;
-    for (int i = 0; i < tal_run_text_count(self->run, "hits") && status == TAL_OK; i++) {
-        const char *path = tal_run_text_at(self->run, "hits", i);
-        const char *slash = strrchr(path, '/');
-        status = tal_bench_read_hits(path, self->queries, self->domains, &self->rows);
-        if (status == TAL_OK)
-            status = report(self, slash == NULL ? path : slash + 1, "-", "-", -1);
-    }
-    return status;
+    tal_bench_search search = {
+        .run = self->run,
+        .team = self->team,
+        .queries = self->queries,
+        .references = self->domains,
+        .evalue = evalue_max,
+        .take = take_hits,
+        .context = self,
+    };
+    tal_status status =
+        tal_bench_each_setup(&search, setups, sizeof(setups) / sizeof(setups[0]), report);
+    return status == TAL_OK ? tal_bench_each_table(self->run, self->queries, self->domains,
+                                                   &self->rows, report, self)
+                            : status;
 }
 
 tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buffer *csv)
@@ -327,8 +308,6 @@ tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buff
         status = tal_bench_write_set(path, self.queries);
     if (status == TAL_OK && path == NULL)
         status = search_domains(&self);
-    if (status == TAL_OK && path == NULL)
-        status = count_tables(&self);
     for (int level = 0; level < LEVEL_COUNT; level++)
         tal_free(self.sizes[level]);
     tal_free(self.query_places);

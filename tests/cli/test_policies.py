@@ -3,9 +3,13 @@ outside."""
 import itertools
 import os
 import random
+import subprocess
+import sys
 
 import cli
 import test_search
+
+PLOT = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "plot_hits.py")
 
 CPUS = os.cpu_count() or 1
 
@@ -147,6 +151,11 @@ class Bench(cli.Case):
             for row in rows:  # Every level but the scalar one has a bound.
                 self.assertEqual(row[7] == "-", row[1] == "scalar", row)
 
+    def draw(self, csv):
+        drawn = subprocess.run([sys.executable, PLOT, csv, self.path("hits.svg")], check=True,
+                               stdout=subprocess.PIPE).stdout.decode()
+        self.assertTrue("hits.svg" in drawn or "other.m8" in drawn, drawn)
+
     def test_calibration_counts_false_hits_and_those_of_other_programs(self):
         rng = random.Random(4)
         proteins = "".join(f">p{i} x\n" + "".join(rng.choice("ARNDCQEGHILKMFPSTWYV")
@@ -160,8 +169,9 @@ class Bench(cli.Case):
         self.assertEqual(lines[0].split("\n")[0], "p0")
         self.assertEqual("".join(lines[0].split("\n")[1:]), first[::-1])
         self.assertEqual([line.split("\n")[0] for line in lines], ["p0", "p6", "p12", "p18", "p24"])
+        # Of p6 reversed, p6 itself does not count.
         hits = self.file("other.m8", "".join(f"p6\tp{i}" + "\t1" * 8 + f"\t{e}\t40\n"
-                                             for i, e in enumerate((5, 0.5, 1e-5))))
+                                             for i, e in ((0, 5), (1, 0.5), (2, 1e-5), (6, 1e-9))))
         result = self.run_ok("bench", "calibration", path, path, "--max-queries", 5, "--csv", csv,
                              "--hits", hits)
         self.assertIn("shuffled", result.out)
@@ -172,6 +182,7 @@ class Bench(cli.Case):
                          [("10", "3"), ("1", "2"), ("0.1", "1"), ("0.01", "1"), ("0.001", "1")])
         ours = [row for row in rows[1:] if row[1] in ("exact", "filtered")]
         self.assertEqual(len(ours), 2 * 7 * 5)
+        self.draw(csv)
         self.expect_error(65, ["other.m8", "line 1"], "bench", "calibration", path, path,
                           "--max-queries", 1, "--defaults", "--hits", hits)
         self.expect_error(64, ["two files"], "bench", "calibration", path)
@@ -194,6 +205,7 @@ class Bench(cli.Case):
         with open(csv, encoding="utf-8") as file:
             rows = [line.rstrip("\n").split(",") for line in file]
         self.assertEqual(len(rows), 1 + 4 + 1)
+        self.draw(csv)
         self.assertEqual([float(value) for value in rows[-1][3:6]], [0.5, 1.0, 0.0])
         short = self.file("short.tsv", "d0\ta.1.1.1\n")
         self.expect_error(65, ["d1"], "bench", "sensitivity", domains, short)
