@@ -241,11 +241,12 @@ tal_status tal_text_render(tal_text *text, size_t idx, const uint8_t *codes, siz
 {
     TAL_ASSERT(idx < text->record_count);
     const tal_text_record *record = tal_text_get(text, idx);
+    const uint64_t *cases = (const uint64_t *)(const void *)text->cases.data;
+    const tal_layout_letter *letters = (const tal_layout_letter *)(const void *)text->letters.data;
     const tal_layout_case how = {
-        .cases = (const uint64_t *)(const void *)text->cases.data + record->case_begin,
+        .cases = record->case_count == 0 ? NULL : cases + record->case_begin,
         .case_count = record->case_count,
-        .letters =
-            (const tal_layout_letter *)(const void *)text->letters.data + record->letter_begin,
+        .letters = record->letter_count == 0 ? NULL : letters + record->letter_begin,
         .letter_count = record->letter_count,
         .has_u = record->has_u,
     };
