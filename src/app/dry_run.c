@@ -5,6 +5,8 @@
  */
 #include "app/dry_run.h"
 
+#include "app/search_run.h"
+
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -267,7 +269,9 @@ static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
     const tal_set_info *reference_info = scored_info(plan);
     double cells = (double)query_info->residue_count * (double)reference_info->residue_count *
                    plan->needs.strand_count;
-    double seconds = cells / cells_per_second;
+    bool is_self = tal_search_run_is_same(query_info, reference_info);
+    double share = is_self && plan->why_twice == NULL ? 0.5 : 1;
+    double seconds = cells * share / cells_per_second;
     char time[32];
     format_seconds(seconds, time, sizeof(time));
     tal_status status = tal_buffer_append_text(text, "plan of the search; nothing is written\n");
@@ -291,6 +295,11 @@ static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
             LABEL_COLUMNS, "ranks", tal_comm_size(plan->comm), plan->needs.thread_count,
             tal_isa_name(plan->params->isa), LABEL_COLUMNS, "speed", cells_per_second * 1e-9,
             LABEL_COLUMNS, "scoring", time);
+    if (status == TAL_OK && is_self)
+        status = tal_buffer_printf(
+            text, "  %-*squeries and references are the same: each pair is scored %s%s\n",
+            LABEL_COLUMNS, "pairs", plan->why_twice == NULL ? "once" : "from both sides: ",
+            plan->why_twice == NULL ? "" : plan->why_twice);
     if (status == TAL_OK)
         status = append_memory(text, plan);
     return status == TAL_OK ? append_alternatives(text, plan, seconds) : status;

@@ -21,7 +21,8 @@ typedef struct tal_dry_run {
     tal_stream *references;       /* NULL: a reduced set, and */
     tal_set_info reduced;         /* all it stands for, */
     tal_set_info representatives; /* what of it is scored against every query */
-    uint64_t memory_limit;        /* bytes of a rank; 0: none given */
+    const char *why_twice; /* why pairs of a set against itself are scored twice; NULL: not */
+    uint64_t memory_limit; /* bytes of a rank; 0: none given */
 } tal_dry_run;
 
 /* Count, measure, print the plan on rank 0's standard output; fails as tal_memory_plan_fit does

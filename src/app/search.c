@@ -126,6 +126,14 @@ static const tal_option options[] = {
      .value_name = "NAME|FILE",
      .help = "substitution matrix: BLOSUM45, 50, 62, 80, 90, PAM30, 70, 250, or a file in NCBI "
              "format; default BLOSUM62, or --match and --mismatch for nucleotides"},
+    {.name = "symmetry",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "WHEN",
+     .default_text = "auto",
+     .choices = "auto|off",
+     .help = "auto: a set that is searched against itself has each pair scored once, for both of "
+             "its sequences, where that gives the same result (exact, local, masked on both sides "
+             "or none, no --composition bias, no --memory, no device, a symmetric matrix)"},
     {.name = "match",
      .kind = TAL_VALUE_INT,
      .value_name = "S",
@@ -321,7 +329,15 @@ static tal_status search_block(tal_search_run *self, uint64_t index, tal_seqset 
         counts[i] -= before[i];
     tal_wait_for what = {TAL_WAIT_RANKS, "keep a finished block", NULL};
     tal_wait_mark mark = tal_wait_begin(&what);
-    status = tal_job_keep(self->job, index, block, &hits, counts, TAL_COUNT_COUNT);
+    tal_job_block finished = {
+        .queries = block,
+        .hits = &hits,
+        .counters = counts,
+        .counter_count = TAL_COUNT_COUNT,
+        .has_mirrors = self->params.is_mirrored,
+    };
+    finished.mirrors = tal_search_mirrors(self->search, &finished.mirror_count);
+    status = tal_job_keep(self->job, index, &finished);
     tal_wait_end(mark);
     self->write_seconds += tal_search_run_seconds(start);
     tal_io_end(self, &io);
@@ -369,10 +385,11 @@ static tal_status begin_job(tal_search_run *self)
         status = tal_buffer_printf(
             &text,
             "matrix_hash %016" PRIx64 "\nreferences %" PRIu64 "\nreference_residues %" PRIu64
-            "\nreference_hash %016" PRIx64 "\nblock_residues %d\nblock_queries %u\n",
+            "\nreference_hash %016" PRIx64 "\nblock_residues %d\nblock_queries %u\neach_pair %s\n",
             tal_matrix_hash(&self->matrix), self->reference_info.sequence_count,
             self->reference_info.residue_count, hash, BLOCK_RESIDUES,
-            tal_search_run_block_queries(self));
+            tal_search_run_block_queries(self),
+            self->params.is_mirrored ? "scored once" : "scored as asked");
     if (status == TAL_OK)
         status = tal_buffer_append(&text, "", 1);
     status = tal_comm_agree(self->comm, status);
@@ -447,11 +464,13 @@ static tal_status begin_search(tal_search_run *self)
     if (status != TAL_OK)
         return status;
     status = load_references(self);
-    if (status == TAL_OK)
-        status = begin_job(self);
     if (status != TAL_OK)
         return status;
     status = tal_comm_agree(self->comm, open_device(self));
+    if (status == TAL_OK)
+        status = tal_search_run_find_self(self);
+    if (status == TAL_OK)
+        status = begin_job(self);
     if (status != TAL_OK)
         return status;
     tal_progress_init(&self->progress,
@@ -485,6 +504,7 @@ static tal_status plan_only(tal_search_run *self)
         .params = &self->params,
         .needs = tal_search_run_needs(self),
         .queries = self->stream,
+        .why_twice = tal_search_run_why_twice(self),
         .memory_limit = tal_search_run_memory_limit(self),
     };
     tal_status status = TAL_OK;

@@ -152,14 +152,14 @@ static void print_summary(const tal_result_attribute *list, size_t count, const 
     tal_log(TAL_LOG_INFO, "result: %s", path);
 }
 
-/* Cells of this run, over all ranks: what its time is to be compared with. */
+/* Cells scored in this run, over all ranks: what its time is to be compared with. */
 static uint64_t count_run_cells(const tal_search_run *self)
 {
     uint64_t counts[TAL_COUNT_COUNT];
     tal_search_counts(self->search, counts);
     tal_comm_accumulate_u64(self->comm, counts, TAL_COUNT_COUNT);
     tal_comm_broadcast(self->comm, counts, sizeof(counts), 0);
-    return counts[TAL_COUNT_CELLS];
+    return counts[TAL_COUNT_CELLS] - counts[TAL_COUNT_MIRRORED_CELLS];
 }
 
 /* Write what is known only now and give the file its name; takes the writer. */

@@ -101,6 +101,8 @@ size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts
         u64_attribute("device_cells", counts[TAL_COUNT_DEVICE_CELLS]),
         u64_attribute("scored_pairs", counts[TAL_COUNT_SCORED_PAIRS]),
         u64_attribute("scored_cells", counts[TAL_COUNT_SCORED_CELLS]),
+        u64_attribute("mirrored_pairs", counts[TAL_COUNT_MIRRORED_PAIRS]),
+        u64_attribute("mirrored_cells", counts[TAL_COUNT_MIRRORED_CELLS]),
         u64_attribute("hits", counts[TAL_COUNT_HITS]),
         u64_attribute("aligned_columns", counts[TAL_COUNT_ALIGNED_COLUMNS]),
         u64_attribute("rescues_16_bit", counts[TAL_COUNT_RESCUE_16]),

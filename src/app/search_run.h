@@ -107,6 +107,16 @@ tal_status tal_search_run_spill(tal_search_run *self);
 /* The result file. Collective; agreed status. */
 tal_status tal_search_run_assemble(tal_search_run *self);
 
+/* Why pairs of a set against itself are scored from both sides; NULL: they need not be. */
+const char *tal_search_run_why_twice(const tal_search_run *self);
+
+/* Whether two sets have the same sequences under the same names, file by file. */
+bool tal_search_run_is_same(const tal_set_info *queries, const tal_set_info *references);
+
+/* Once references are loaded and the device is open: find out whether the queries are the
+ * references, and score each pair once where that will do. Collective; agreed status. */
+tal_status tal_search_run_find_self(tal_search_run *self);
+
 /* Let ranks help each other with the references just loaded, not yet masked, as TALARIA_TILES says.
  * Collective; agreed status. */
 tal_status tal_search_run_share(tal_search_run *self);

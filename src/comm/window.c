@@ -54,6 +54,12 @@ tal_status tal_window_create(tal_comm *comm, void *data, uint64_t bytes, tal_win
     return TAL_OK;
 }
 
+void tal_window_sync(tal_window *window)
+{
+    if (window != NULL)
+        MPI_Win_sync(window->handle);
+}
+
 tal_status tal_window_create_counters(tal_comm *comm, size_t count, tal_window **out_window)
 {
     tal_window *window;

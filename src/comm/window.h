@@ -13,9 +13,13 @@
 typedef struct tal_window tal_window;
 
 /* Let all ranks read `bytes` of this rank at `data` (which may differ between ranks, 0 bytes too).
- * The memory stays the caller's, must not change while the window lives, and outlives it.
+ * The memory stays the caller's, changes only as tal_window_sync says, and outlives the window.
  * *out_window is NULL where the library cannot. Collective; agreed status. */
 tal_status tal_window_create(tal_comm *comm, void *data, uint64_t bytes, tal_window **out_window);
+
+/* Before and after this rank changes memory that it lets others read. Nobody may read from before
+ * until a collective call afterwards. Not collective. Accepts NULL. */
+void tal_window_sync(tal_window *window);
 
 /* `count` counters on every rank, all 0. Collective; agreed status. */
 tal_status tal_window_create_counters(tal_comm *comm, size_t count, tal_window **out_window);

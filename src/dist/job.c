@@ -3,43 +3,24 @@
  * Order of writing: hits to the segment, MPI_File_sync, then one journal record and fsync by rank
  * 0. A kill between the two leaves bytes in a segment that no record names: they are never read.
  */
-#include "dist/job.h"
+#include "dist/job_internal.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "comm/file.h"
 #include "dist/folder.h"
-#include "dist/journal.h"
-#include "search/codec.h"
 #include "search/plan.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-struct tal_job {
-    tal_comm *comm;
-    char folder[PATH_MAX];
-    int lock; /* rank 0: the journal, locked; -1 elsewhere */
-    tal_journal journal;
-    uint64_t resumed_count;
-    uint64_t journal_bytes;
-    uint64_t segment; /* number of the segment this run writes */
-    tal_file *segment_file;
-    uint64_t segment_bytes;
-    tal_seqset *queries; /* of the block read last */
-    tal_buffer bytes;    /* what this rank writes or reads of a block, encoded */
-    tal_hit_rows rows;
-};
-
 /* A pieces' bytes above this are damage, not data: no rank encodes as much for one block. */
 #define PIECE_BYTES_MAX (UINT64_C(1) << 40)
 
-static void segment_path(const tal_job *job, uint64_t segment, char *path)
+void tal_job_segment_path(const tal_job *job, uint64_t segment, char *path)
 {
     (void)snprintf(path, PATH_MAX, "%.*s/segment-%" PRIu64, PATH_MAX - 64, job->folder, segment);
 }
@@ -103,8 +84,7 @@ done:
     return status;
 }
 
-/* Append to the journal. Collective; agreed status. */
-static tal_status append_journal(tal_job *job, const tal_buffer *record)
+tal_status tal_job_append(tal_job *job, const tal_buffer *record)
 {
     tal_status status = TAL_OK;
     if (tal_comm_rank(job->comm) == 0)
@@ -127,7 +107,7 @@ static tal_status start_anew(tal_job *job, const char *parameters)
     tal_status status =
         tal_comm_agree(job->comm, tal_journal_encode_parameters(parameters, &record));
     if (status == TAL_OK)
-        status = append_journal(job, &record);
+        status = tal_job_append(job, &record);
     if (status == TAL_OK)
         status =
             tal_comm_agree(job->comm, tal_journal_parse(record.data, record.bytes, &job->journal));
@@ -140,7 +120,7 @@ static tal_status read_piece(const tal_job *job, const tal_piece *piece, tal_buf
                              bool *out_is_good)
 {
     char path[PATH_MAX];
-    segment_path(job, piece->segment, path);
+    tal_job_segment_path(job, piece->segment, path);
     *out_is_good = false;
     if (piece->bytes > PIECE_BYTES_MAX)
         return TAL_OK;
@@ -255,115 +235,6 @@ tal_status tal_job_find(tal_job *job, uint64_t block, const tal_seqset *queries,
     return tal_comm_agree(job->comm, status);
 }
 
-/* Write this rank's bytes at their place in the segment: the queries and all hits, in rank order.
- * Collective; agreed status. */
-static tal_status write_segment(tal_job *job, const uint64_t *hit_bytes, uint64_t query_bytes)
-{
-    tal_status status = TAL_OK;
-    if (job->segment_file == NULL) {
-        char path[PATH_MAX];
-        segment_path(job, job->segment, path);
-        status = tal_file_open_write(job->comm, path, &job->segment_file);
-        if (status != TAL_OK)
-            return status;
-    }
-    uint64_t offset = job->segment_bytes + (tal_comm_rank(job->comm) == 0 ? 0 : query_bytes);
-    uint64_t end = job->segment_bytes + query_bytes;
-    for (int rank = 0; rank < tal_comm_size(job->comm); rank++) {
-        offset += rank < tal_comm_rank(job->comm) ? hit_bytes[rank] : 0;
-        end += hit_bytes[rank];
-    }
-    status = tal_file_write_at_all(job->comm, job->segment_file, offset, job->bytes.data,
-                                   job->bytes.bytes);
-    if (status == TAL_OK)
-        status = tal_file_sync(job->comm, job->segment_file);
-    if (status == TAL_OK)
-        job->segment_bytes = end;
-    return status;
-}
-
-/* Encode what this rank writes of a block: rank 0 the queries first, then its hits. */
-static tal_status encode_block(tal_job *job, const tal_seqset *queries, const tal_block_hits *hits,
-                               size_t *out_query_bytes)
-{
-    tal_buffer_reset(&job->bytes);
-    tal_status status = TAL_OK;
-    if (tal_comm_rank(job->comm) == 0)
-        status = tal_seqset_encode(queries, &job->bytes);
-    *out_query_bytes = job->bytes.bytes;
-    if (status == TAL_OK)
-        status = tal_hits_encode(hits, &job->bytes);
-    return status;
-}
-
-/* Where the bytes of a block lie, from what the ranks wrote. columns: bytes, hits, hashes of hits,
- * one per rank each. */
-static void place_pieces(const tal_job *job, const uint64_t *columns, tal_block_record *head,
-                         tal_piece *pieces)
-{
-    size_t size = (size_t)tal_comm_size(job->comm);
-    uint64_t offset = job->segment_bytes;
-    head->queries.segment = job->segment;
-    head->queries.offset = offset;
-    offset += head->queries.bytes;
-    for (size_t rank = 0; rank < size; rank++) {
-        if (columns[rank] > 0)
-            pieces[head->piece_count++] = (tal_piece){.segment = job->segment,
-                                                      .offset = offset,
-                                                      .bytes = columns[rank],
-                                                      .hit_count = columns[size + rank],
-                                                      .hash = columns[2 * size + rank]};
-        offset += columns[rank];
-    }
-}
-
-tal_status tal_job_keep(tal_job *job, uint64_t block, const tal_seqset *queries,
-                        const tal_block_hits *hits, const uint64_t *counters, size_t counter_count)
-{
-    size_t size = (size_t)tal_comm_size(job->comm);
-    tal_buffer record = {0};
-    uint64_t *sums = tal_alloc_array(counter_count, sizeof(*sums));
-    tal_piece *pieces = tal_alloc_array(size, sizeof(*pieces));
-    uint64_t *columns = tal_alloc_array(3 * size, sizeof(*columns));
-    tal_status status = sums == NULL || pieces == NULL || columns == NULL ? TAL_ERR_MEMORY : TAL_OK;
-    size_t query_bytes = 0;
-    if (status == TAL_OK)
-        status = encode_block(job, queries, hits, &query_bytes);
-    status = tal_comm_agree(job->comm, status);
-    if (status != TAL_OK)
-        goto done;
-    const uint8_t *hit_bytes = job->bytes.data + query_bytes;
-    size_t hit_byte_count = job->bytes.bytes - query_bytes;
-    tal_block_record head = {
-        .block = block,
-        .query_begin = tal_seqset_count(queries) > 0 ? tal_seqset_gid(queries, 0) : 0,
-        .counter_count = counter_count,
-        .queries = {.bytes = query_bytes, .hash = XXH3_64bits(job->bytes.data, query_bytes)},
-    };
-    tal_comm_broadcast(job->comm, &head.queries, sizeof(head.queries), 0);
-    tal_comm_gather_u64(job->comm, hit_byte_count, columns);
-    tal_comm_gather_u64(job->comm, hits->hit_count, columns + size);
-    tal_comm_gather_u64(job->comm, XXH3_64bits(hit_bytes, hit_byte_count), columns + 2 * size);
-    memcpy(sums, counters, counter_count * sizeof(*sums));
-    tal_comm_sum_u64(job->comm, sums, counter_count);
-    place_pieces(job, columns, &head, pieces); /* Before the write moves the end. */
-    status = write_segment(job, columns, head.queries.bytes);
-    if (status != TAL_OK)
-        goto done;
-    status = tal_journal_encode_block(&head, pieces, sums, &record);
-    if (status == TAL_OK)
-        status = tal_journal_take(&job->journal, &head, pieces, sums);
-    status = tal_comm_agree(job->comm, status);
-    if (status == TAL_OK)
-        status = append_journal(job, &record);
-done:
-    tal_free(columns);
-    tal_free(pieces);
-    tal_free(sums);
-    tal_buffer_deinit(&record);
-    return status;
-}
-
 void tal_job_counts(const tal_job *job, uint64_t *out_counters, size_t counter_count)
 {
     const tal_journal *journal = &job->journal;
@@ -382,7 +253,7 @@ void tal_job_counts(const tal_job *job, uint64_t *out_counters, size_t counter_c
 static tal_status deal_pieces(const tal_job *job, const tal_journal_entry *entry, size_t *out_begin,
                               size_t *out_end)
 {
-    size_t count = (size_t)entry->record.piece_count;
+    size_t count = (size_t)(entry->record.piece_count - entry->record.mirror_count);
     size_t size = (size_t)tal_comm_size(job->comm);
     uint64_t *cost = tal_alloc_array(count, sizeof(*cost));
     size_t *begin = tal_alloc_array(size + 1, sizeof(*begin));

@@ -10,6 +10,7 @@
 
 #include "comm/comm.h"
 #include "search/hit.h"
+#include "search/mirror.h"
 #include "seq/seqset.h"
 
 typedef struct tal_job tal_job;
@@ -35,10 +36,26 @@ uint64_t tal_job_resumed_count(const tal_job *job);
 tal_status tal_job_find(tal_job *job, uint64_t block, const tal_seqset *queries,
                         bool *out_is_finished);
 
-/* Keep the hits of a block, as tal_search_block gives them, and what this rank counted in it. After
- * this the block survives. Collective; agreed status. */
-tal_status tal_job_keep(tal_job *job, uint64_t block, const tal_seqset *queries,
-                        const tal_block_hits *hits, const uint64_t *counters, size_t counter_count);
+/* A finished block: its hits as tal_search_block gives them, what this rank counted in it, and what
+ * it found for later blocks (tal_search_mirrors). */
+typedef struct tal_job_block {
+    const tal_seqset *queries;
+    const tal_block_hits *hits;
+    const uint64_t *counters; /* counter_count, the same on all ranks */
+    size_t counter_count;
+    bool has_mirrors; /* the same on all ranks */
+    const tal_mirror *mirrors;
+    size_t mirror_count;
+} tal_job_block;
+
+/* Keep a block: after this it survives. Collective; agreed status. */
+tal_status tal_job_keep(tal_job *job, uint64_t block, const tal_job_block *finished);
+
+/* Read this rank's share of the mirrors that blocks before `block`, all finished, have left for the
+ * queries [query_begin, query_end), some at a time, into `take`. Not collective. */
+tal_status tal_job_read_mirrors(
+    const tal_job *job, uint64_t block, tal_gid query_begin, tal_gid query_end,
+    tal_status (*take)(void *context, const tal_mirror *mirrors, size_t count), void *context);
 
 /* Sums over all finished blocks and ranks. Not collective, the same on every rank. */
 void tal_job_counts(const tal_job *job, uint64_t *out_counters, size_t counter_count);

@@ -12,9 +12,9 @@
 #include <xxhash.h>
 
 #define KIND_PARAMETERS UINT64_C(0x314d415241504c54) /* "TLPARAM1" */
-#define KIND_BLOCK      UINT64_C(0x314b434f4c424c54) /* "TLBLOCK1" */
+#define KIND_BLOCK      UINT64_C(0x324b434f4c424c54) /* "TLBLOCK2" */
 
-_Static_assert(sizeof(tal_piece) == 40 && sizeof(tal_block_record) == 72, "records are bytes");
+_Static_assert(sizeof(tal_piece) == 56 && sizeof(tal_block_record) == 96, "records are bytes");
 
 typedef struct record_head {
     uint64_t kind;
@@ -106,7 +106,7 @@ static bool is_good_block(const uint8_t *payload, size_t bytes)
         return false;
     memcpy(&record, payload, sizeof(record));
     size_t rest = bytes - sizeof(record);
-    if (record.piece_count > rest / sizeof(tal_piece))
+    if (record.piece_count > rest / sizeof(tal_piece) || record.mirror_count > record.piece_count)
         return false;
     rest -= (size_t)record.piece_count * sizeof(tal_piece);
     return rest % sizeof(uint64_t) == 0 && rest / sizeof(uint64_t) == record.counter_count;

@@ -8,13 +8,14 @@
 
 #include "base/buffer.h"
 
-/* A run of bytes in a segment file, written by one rank: hits of consecutive queries, or queries.
- */
+/* A run of bytes in a segment file, written by one rank: hits of consecutive queries, or queries,
+ * or mirrors (search/mirror.h). */
 typedef struct tal_piece {
     uint64_t segment; /* number of the segment file */
     uint64_t offset, bytes;
     uint64_t hit_count;
-    uint64_t hash; /* XXH3 of the bytes */
+    uint64_t hash;                   /* XXH3 of the bytes */
+    uint64_t query_begin, query_end; /* of mirrors: the queries they are for; else 0 */
 } tal_piece;
 
 /* A finished block of queries. */
@@ -22,7 +23,8 @@ typedef struct tal_block_record {
     uint64_t block;       /* 0, 1, 2, ... in query order */
     uint64_t query_begin; /* index of the first query in the input */
     tal_piece queries; /* tal_seqset_encode of the block; its hash tells when they have changed */
-    uint64_t piece_count;   /* of hits */
+    uint64_t piece_count;   /* of hits, and then of mirrors */
+    uint64_t mirror_count;  /* of these, of mirrors */
     uint64_t counter_count; /* what was counted in the block, summed over ranks */
 } tal_block_record;
 

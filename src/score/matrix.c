@@ -197,3 +197,18 @@ uint64_t tal_matrix_hash(const tal_matrix *matrix)
 {
     return XXH3_64bits(matrix->score, sizeof(matrix->score));
 }
+
+bool tal_matrix_is_symmetric(const tal_matrix *matrix, bool has_both_strands)
+{
+    int code_count = tal_alphabet_mask_code(matrix->alphabet) + 1;
+    for (int a = 0; a < code_count; a++)
+        for (int b = 0; b < code_count; b++) {
+            if (matrix->score[a][b] != matrix->score[b][a])
+                return false;
+            if (has_both_strands &&
+                matrix->score[a][b] != matrix->score[tal_nucleotide_complement((uint8_t)a)]
+                                                    [tal_nucleotide_complement((uint8_t)b)])
+                return false;
+        }
+    return true;
+}

@@ -59,6 +59,10 @@ void tal_matrix_restore(const char *name, tal_alphabet alphabet,
                         const int32_t scores[TAL_CODE_COUNT * TAL_CODE_COUNT],
                         tal_matrix *out_matrix);
 
+/* Whether a pair scores the same whichever is the query; with has_both_strands also when both are
+ * complemented. */
+bool tal_matrix_is_symmetric(const tal_matrix *matrix, bool has_both_strands);
+
 /* A number that differs when any score differs (XXH3 of the scores). */
 uint64_t tal_matrix_hash(const tal_matrix *matrix);
 

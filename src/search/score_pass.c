@@ -133,6 +133,8 @@ tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
         status = collect(search, batch, query, strand, lanes, scores, &tally->candidates);
     if (status == TAL_OK)
         count_lanes(search, own, batch, query, lanes, scores, tally);
+    if (status == TAL_OK && search->mirrors != NULL)
+        status = tal_mirrors_collect(search, own, batch, query, strand, lanes, scores, tally);
     return status;
 }
 
@@ -144,6 +146,8 @@ void tal_search_count(tal_search *search, int worker, const tal_tally *tally)
     tal_accum_add(accum, worker, TAL_COUNT_CELLS, tally->cells);
     tal_accum_add(accum, worker, TAL_COUNT_SCORED_PAIRS, tally->scored_pairs);
     tal_accum_add(accum, worker, TAL_COUNT_SCORED_CELLS, tally->scored_cells);
+    tal_accum_add(accum, worker, TAL_COUNT_MIRRORED_PAIRS, tally->mirrored_pairs);
+    tal_accum_add(accum, worker, TAL_COUNT_MIRRORED_CELLS, tally->mirrored_cells);
     tal_accum_add(accum, worker, TAL_COUNT_CANDIDATES, tally->candidates);
     tal_accum_add(accum, worker, TAL_COUNT_RESCUE_16, own->ladder.rescue_16);
     tal_accum_add(accum, worker, TAL_COUNT_RESCUE_32, own->ladder.rescue_32);
@@ -207,23 +211,28 @@ static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
     tal_tally tally = {0};
     for (tal_lid query = item->query_begin; query < item->query_end; query++) {
         int32_t query_len = tal_seqset_len(search->queries, query);
-        for (int strand = 0; strand < 2 && query_len > 0; strand++) {
+        uint64_t lanes = UINT64_MAX;
+        if (search->mirrors != NULL)
+            lanes = tal_mirrors_lanes(search, &own->batch, query);
+        for (int strand = 0; strand < 2 && query_len > 0 && lanes != 0; strand++) {
             if (search->views[query].profile[strand] == NULL)
                 continue;
             if (search->params.is_filtered)
                 status = tal_filter_score(search, own, query, strand, &tally);
             else
-                status = tal_search_score_lanes(search, own, &own->batch, query, strand, UINT64_MAX,
-                                                &tally);
+                status =
+                    tal_search_score_lanes(search, own, &own->batch, query, strand, lanes, &tally);
             if (status != TAL_OK)
                 return status;
+            if (search->mirrors != NULL)
+                continue; /* Counted by lane. */
             tally.pairs += lane_count;
             tally.cells += batch_residues * (uint64_t)query_len;
         }
     }
     tal_search_count(search, worker, &tally);
     tal_wait_note_progress();
-    report(pass, worker, tally.cells);
+    report(pass, worker, tally.cells - tally.mirrored_cells);
     return TAL_OK;
 }
 
@@ -313,9 +322,11 @@ tal_status tal_search_score(tal_search *search)
 {
     uint64_t query_residues = tal_seqset_residue_count(search->queries);
     uint64_t strands = search->params.has_plus && search->params.has_minus ? 2 : 1;
+    uint64_t residues = search->mirrors != NULL ? tal_mirrors_residue_count(search->mirrors)
+                                                : tal_tiles_residue_count(search->tiles);
     score_pass pass = {
         .search = search,
-        .cells_total = query_residues * tal_tiles_residue_count(search->tiles) * strands,
+        .cells_total = query_residues * residues * strands,
         .progress_ns = tal_clock_ns(),
     };
     tal_status status = score_views(&pass);

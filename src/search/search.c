@@ -13,6 +13,7 @@
 static void worker_deinit(tal_search_worker *worker)
 {
     tal_free(worker->histogram);
+    tal_buffer_deinit(&worker->mirrored);
     tal_buffer_deinit(&worker->traced);
     tal_buffer_deinit(&worker->letters);
     tal_tracer_destroy(worker->tracer);
@@ -34,6 +35,7 @@ void tal_search_destroy(tal_search *search)
     tal_free(search->profiles);
     tal_free(search->views);
     tal_device_pass_destroy(search->device_pass);
+    tal_mirrors_destroy(search->mirrors);
     tal_pending_destroy(search->pending);
     if (search->expander == NULL)
         tal_candidates_destroy(search->candidates);
@@ -109,6 +111,7 @@ static tal_status plan_references(tal_search *search)
         .is_shared = params->has_sharing,
         .is_whole = params->device != NULL,
         .is_other_first = params->is_other_first,
+        .is_recut = params->is_mirrored,
     };
     return tal_tiles_create(search->comm, &tiles, &search->tiles);
 }
@@ -118,6 +121,8 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
 {
     TAL_ASSERT(params->has_plus || params->has_minus);
     TAL_ASSERT(!params->is_filtered || params->mode == TAL_LOCAL);
+    TAL_ASSERT(!params->is_mirrored || (!params->is_filtered && params->mode == TAL_LOCAL));
+    TAL_ASSERT(!params->is_mirrored || (params->spill == NULL && params->device == NULL));
     tal_search *search = tal_alloc_zero(sizeof(*search));
     if (search == NULL)
         return TAL_ERR_MEMORY;
@@ -142,6 +147,8 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
         status = tal_comm_agree(comm, status);
     if (status == TAL_OK)
         status = plan_references(search);
+    if (status == TAL_OK && params->is_mirrored)
+        status = tal_mirrors_create(search, &search->mirrors);
     if (status != TAL_OK)
         goto done;
     tal_search_use(search, NULL);
@@ -297,6 +304,8 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_b
     search->queries = queries;
     uint64_t start = tal_clock_ns();
     tal_status status = tal_search_prepare(search);
+    if (search->mirrors != NULL)
+        status = tal_mirrors_begin(search, status);
     if (status == TAL_OK)
         status = tal_search_score(search);
     search->times.score += seconds_since(start);
@@ -332,6 +341,8 @@ tal_status tal_search_block(tal_search *search, const tal_seqset *queries, tal_b
         return status;
     start = tal_clock_ns();
     status = tal_search_gather(search, out_hits);
+    if (status == TAL_OK && search->mirrors != NULL)
+        status = tal_mirrors_end(search);
     search->times.exchange += seconds_since(start);
     return status;
 }

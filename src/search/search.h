@@ -20,6 +20,7 @@
 #include "score/stats.h"
 #include "search/expand.h"
 #include "search/hit.h"
+#include "search/mirror.h"
 #include "search/tiles.h"
 #include "seq/seqset.h"
 
@@ -30,11 +31,13 @@ enum {
     TAL_COUNT_SCORED_PAIRS, /* pairs and cells scored in full: all, or those that passed the filter
                              */
     TAL_COUNT_SCORED_CELLS,
-    TAL_COUNT_CANDIDATES,   /* pairs that passed the score and E-value cut */
-    TAL_COUNT_HITS,         /* alignments reported */
-    TAL_COUNT_RESCUE_16,    /* pairs computed again with 16 bits */
-    TAL_COUNT_RESCUE_32,    /* pairs computed again with 32 bits */
-    TAL_COUNT_DEVICE_CELLS, /* cells that a device computed, of all cells */
+    TAL_COUNT_CANDIDATES,     /* pairs that passed the score and E-value cut */
+    TAL_COUNT_HITS,           /* alignments reported */
+    TAL_COUNT_RESCUE_16,      /* pairs computed again with 16 bits */
+    TAL_COUNT_RESCUE_32,      /* pairs computed again with 32 bits */
+    TAL_COUNT_DEVICE_CELLS,   /* cells that a device computed, of all cells */
+    TAL_COUNT_MIRRORED_PAIRS, /* pairs and cells not scored: as the other way round (mirror.h) */
+    TAL_COUNT_MIRRORED_CELLS,
     TAL_COUNT_QUERY_RESIDUES,
     TAL_COUNT_EXPANDED_CLUSTERS, /* query x cluster that were expanded */
     TAL_COUNT_EXPANDED_PAIRS,    /* of the pairs and cells: with members */
@@ -86,7 +89,15 @@ typedef struct tal_search_params {
     tal_spill *spill;
     bool is_other_first; /* for tests: others' tiles before one's own */
     double slow_down;    /* for tests: this rank takes so many times as long; 0, 1: it does not */
-    size_t trace_bytes;  /* memory of one worker's traceback */
+    /* The queries are the references, in the same order and masked alike, and scores are symmetric:
+     * each pair is scored once (mirror.h). Exact, local, in memory, no device on any rank. */
+    bool is_mirrored;
+    /* Give to tal_search_add_mirrors this rank's share of what tal_search_mirrors left, on any
+     * rank, after earlier blocks, for the queries [query_begin, query_end). NULL: nothing. */
+    tal_status (*read_mirrors)(void *context, tal_search *search, tal_gid query_begin,
+                               tal_gid query_end);
+    void *mirror_context;
+    size_t trace_bytes;             /* memory of one worker's traceback */
     const tal_expansion *expansion; /* the references stand for others; not filtered. NULL: they do
                                      * not. A view */
     tal_device *device;    /* computes beside the team; NULL: none. A view, ours while we live */
@@ -101,8 +112,6 @@ typedef struct tal_search_times {
     double score, wait, trace, exchange;
 } tal_search_times;
 
-typedef struct tal_search tal_search;
-
 /* Views params->matrix and references. Collective; not agreed. */
 tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_params *params,
                              const tal_seqset *references, tal_search **out_search);
@@ -113,6 +122,13 @@ void tal_search_destroy(tal_search *search);
  * Query gids are kept in the hits. Views, valid until the next block. Collective; agreed status. */
 tal_status tal_search_block(tal_search *search, const tal_seqset *queries,
                             tal_block_hits *out_hits);
+
+/* For read_mirrors only. */
+tal_status tal_search_add_mirrors(tal_search *search, const tal_mirror *records, size_t count);
+
+/* What the last block found for later ones, this rank's part, in order. A view, valid until the
+ * next block. */
+const tal_mirror *tal_search_mirrors(const tal_search *search, size_t *out_count);
 
 /* out_values has TAL_COUNT_COUNT entries: this rank's sums. */
 void tal_search_counts(const tal_search *search, uint64_t *out_values);

@@ -8,6 +8,7 @@
 #include "search/candidates.h"
 #include "search/codec.h"
 #include "search/device_pass.h"
+#include "search/mirror.h"
 #include "search/pending.h"
 #include "search/plan.h"
 #include "search/search.h"
@@ -31,9 +32,11 @@ typedef struct tal_search_worker {
     tal_batch gathered;                   /* references of many batches that passed the filter */
     tal_ladder_scratch ladder;
     tal_tracer *tracer;
-    tal_buffer letters;  /* of a reference, as they were before masking */
-    tal_buffer traced;   /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
-    uint64_t *histogram; /* TAL_HISTOGRAM_BINS, of the current item */
+    tal_buffer letters;    /* of a reference, as they were before masking */
+    tal_buffer traced;     /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
+    uint64_t *histogram;   /* TAL_HISTOGRAM_BINS, of the current item */
+    tal_buffer mirrored;   /* tal_mirror, of the current block */
+    size_t mirrored_bound; /* bytes; above: cut to the best */
 } tal_search_worker;
 
 struct tal_search {
@@ -59,6 +62,7 @@ struct tal_search {
     tal_pending *pending;         /* filtered and expanded only */
     tal_expander *expander;       /* NULL: not expanded */
     bool is_relaxed;              /* first pass of an expanded search */
+    tal_mirrors *mirrors;         /* NULL: each pair is scored as often as it is asked for */
     tal_search_times times;
 
     /* The current block. */
@@ -85,8 +89,9 @@ _Static_assert(sizeof(tal_moved_candidate) == 32, "candidates cross ranks as byt
 
 /* What an item of work counts before it goes into the worker's counters. */
 typedef struct tal_tally {
-    uint64_t pairs, cells;               /* of the search */
-    uint64_t scored_pairs, scored_cells; /* scored in full */
+    uint64_t pairs, cells;                   /* of the search */
+    uint64_t scored_pairs, scored_cells;     /* scored in full */
+    uint64_t mirrored_pairs, mirrored_cells; /* of the search, not scored */
     uint64_t candidates;
 } tal_tally;
 
@@ -112,6 +117,10 @@ double tal_search_scaled_score(const tal_search *search, tal_lid query, tal_lid 
 /* Whether a score that passes the cut unscaled passes it scaled: then the pair is reported if it is
  * among the best. A scaled score is never larger, so that no other passes. Threads: any. */
 bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
+
+/* The same for a pair whose reference `lid` is the query and whose query is the reference. */
+bool tal_search_is_mirror_significant(const tal_search *search, tal_lid query, tal_lid lid,
+                                      int32_t score);
 
 /* Make a pair a candidate if its score passes the cuts; counts it in *candidate_count. Threads:
  * any. */

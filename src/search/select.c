@@ -133,44 +133,97 @@ done:
     return status;
 }
 
-/* Put this rank's candidates of others' references behind one another, by holder; send_begin has
- * size + 1 entries. */
-static tal_status pack_moved(const tal_search *search, tal_buffer *send, uint64_t *send_begin)
+/* This rank's candidates of others' references. */
+static tal_status list_moving(const tal_search *search, tal_buffer *moving)
 {
-    uint32_t size = (uint32_t)tal_comm_size(search->comm);
     uint32_t self = (uint32_t)tal_comm_rank(search->comm);
-    for (uint32_t rank = 0; rank < size; rank++) {
-        send_begin[rank] = send->bytes;
-        for (tal_lid query = 0; query < tal_seqset_count(search->queries) && rank != self;
-             query++) {
-            size_t count;
-            const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
-            for (size_t i = 0; i < count; i++) {
-                tal_moved_candidate moved = {list[i], query};
-                if (list[i].holder != rank)
-                    continue;
-                tal_status status = tal_buffer_append(send, &moved, sizeof(moved));
-                if (status != TAL_OK)
-                    return status;
-            }
+    tal_status status = TAL_OK;
+    for (tal_lid query = 0; query < tal_seqset_count(search->queries); query++) {
+        size_t count;
+        const tal_candidate *list = tal_candidates_view(search->candidates, query, &count);
+        for (size_t i = 0; i < count && status == TAL_OK; i++) {
+            tal_moved_candidate moved = {list[i], query};
+            if (list[i].holder != self)
+                status = tal_buffer_append(moving, &moved, sizeof(moved));
         }
     }
-    send_begin[size] = send->bytes;
+    return status;
+}
+
+/* Where a candidate goes next: to its holder, or to the rank that knows who that is. */
+static int next_rank(const tal_search *search, const tal_moved_candidate *moved)
+{
+    uint32_t holder = moved->candidate.holder;
+    return holder == TAL_HOLDER_UNKNOWN ? tal_mirrors_home(search->mirrors, moved->candidate.gid)
+                                        : (int)holder;
+}
+
+/* Put candidates behind one another, by where they go; send_begin has size + 1 entries. */
+static tal_status pack_moving(const tal_search *search, const tal_buffer *moving, tal_buffer *send,
+                              uint64_t *send_begin)
+{
+    size_t size = (size_t)tal_comm_size(search->comm);
+    const tal_moved_candidate *list = (const tal_moved_candidate *)(const void *)moving->data;
+    size_t count = moving->bytes / sizeof(*list);
+    tal_status status = tal_buffer_reserve(send, moving->bytes);
+    if (status != TAL_OK)
+        return status;
+    memset(send_begin, 0, (size + 1) * sizeof(*send_begin));
+    for (size_t i = 0; i < count; i++)
+        send_begin[next_rank(search, &list[i]) + 1] += sizeof(*list);
+    for (size_t rank = 0; rank < size; rank++)
+        send_begin[rank + 1] += send_begin[rank];
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *at = &send_begin[next_rank(search, &list[i])];
+        memcpy(send->data + *at, &list[i], sizeof(*list));
+        *at += sizeof(*list);
+    }
+    /* Every begin has moved to its end: shift back. */
+    memmove(send_begin + 1, send_begin, size * sizeof(*send_begin));
+    send_begin[0] = 0;
+    send->bytes = moving->bytes;
     return TAL_OK;
+}
+
+/* Candidates one step on; status: of what came before. Collective; agreed status. */
+static tal_status move_on(tal_search *search, tal_status status, const tal_buffer *moving,
+                          tal_buffer *received)
+{
+    tal_buffer send = {0};
+    size_t size = (size_t)tal_comm_size(search->comm);
+    uint64_t *send_begin = tal_alloc_array(size + 1, sizeof(*send_begin));
+    if (status == TAL_OK)
+        status =
+            send_begin == NULL ? TAL_ERR_MEMORY : pack_moving(search, moving, &send, send_begin);
+    status = tal_comm_agree(search->comm, status);
+    if (status == TAL_OK)
+        status = tal_comm_exchange(search->comm, send.data, send_begin, received, NULL);
+    tal_free(send_begin);
+    tal_buffer_deinit(&send);
+    return status;
 }
 
 /* Candidates to the ranks that hold their references. Collective; agreed status. */
 static tal_status move_candidates(tal_search *search)
 {
-    tal_buffer send = {0};
-    size_t size = (size_t)tal_comm_size(search->comm);
-    uint64_t *send_begin = tal_alloc_array(size + 1, sizeof(*send_begin));
-    tal_status status = send_begin == NULL ? TAL_ERR_MEMORY : pack_moved(search, &send, send_begin);
-    status = tal_comm_agree(search->comm, status);
+    tal_buffer moving = {0};
+    tal_buffer known = {0};
+    tal_status status = list_moving(search, &moving);
+    if (search->mirrors == NULL) {
+        status = move_on(search, status, &moving, &search->moved);
+        goto done;
+    }
+    status = move_on(search, status, &moving, &known);
+    tal_moved_candidate *list = (tal_moved_candidate *)(void *)known.data;
+    for (size_t i = 0; i < known.bytes / sizeof(*list); i++)
+        if (list[i].candidate.holder == TAL_HOLDER_UNKNOWN)
+            tal_mirrors_find(search->mirrors, list[i].candidate.gid, &list[i].candidate.holder,
+                             &list[i].candidate.lid);
     if (status == TAL_OK)
-        status = tal_comm_exchange(search->comm, send.data, send_begin, &search->moved, NULL);
-    tal_free(send_begin);
-    tal_buffer_deinit(&send);
+        status = move_on(search, TAL_OK, &known, &search->moved);
+done:
+    tal_buffer_deinit(&known);
+    tal_buffer_deinit(&moving);
     return status;
 }
 

@@ -7,15 +7,25 @@
 
 #include <math.h>
 
+static double scale(const tal_search *search, const tal_composition *query,
+                    const tal_composition *ref, int32_t score)
+{
+    int32_t ratio = tal_scaling_ratio(&search->params.scaling, query, ref);
+    return (double)score * ratio / TAL_SCALING_UNIT;
+}
+
+static tal_composition composition_of(const tal_search *search, tal_lid lid)
+{
+    return tal_composition_of(tal_seqset_residues(search->references, lid),
+                              (size_t)tal_seqset_len(search->references, lid));
+}
+
 double tal_search_scaled_score(const tal_search *search, tal_lid query, tal_lid lid, int32_t score)
 {
     if (search->params.composition != TAL_COMPOSITION_ADJUST)
         return score;
-    tal_composition ref = tal_composition_of(tal_seqset_residues(search->references, lid),
-                                             (size_t)tal_seqset_len(search->references, lid));
-    int32_t ratio =
-        tal_scaling_ratio(&search->params.scaling, &search->views[query].composition, &ref);
-    return (double)score * ratio / TAL_SCALING_UNIT;
+    tal_composition ref = composition_of(search, lid);
+    return scale(search, &search->views[query].composition, &ref, score);
 }
 
 bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid lid, int32_t score)
@@ -27,4 +37,18 @@ bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid 
     return tal_stats_evalue_scaled(&params->stats, &space,
                                    tal_search_scaled_score(search, query, lid, score),
                                    tal_seqset_len(search->references, lid)) <= params->evalue;
+}
+
+bool tal_search_is_mirror_significant(const tal_search *search, tal_lid query, tal_lid lid,
+                                      int32_t score)
+{
+    const tal_search_params *params = &search->params;
+    if (params->composition != TAL_COMPOSITION_ADJUST || !(params->evalue < INFINITY))
+        return true;
+    tal_search_space space = tal_search_space_of(search, query);
+    space.query_len = tal_seqset_len(search->references, lid);
+    tal_composition composition = composition_of(search, lid);
+    double scaled = scale(search, &composition, &search->views[query].composition, score);
+    return tal_stats_evalue_scaled(&params->stats, &space, scaled,
+                                   tal_seqset_len(search->queries, query)) <= params->evalue;
 }

@@ -69,14 +69,15 @@ void tal_tile_list_parts(const tal_seqset *set, const tal_lid *order, const tal_
             while (lid >= run_begin[run + 1])
                 run++;
             tal_tile_part *part = &parts[run];
+            uint64_t begin =
+                (uint64_t)(tal_seqset_residues(set, lid) - tal_seqset_residues(set, 0));
             if (part->count == 0) {
                 part->lid_begin = lid;
-                part->residue_begin =
-                    (uint64_t)(tal_seqset_residues(set, lid) - tal_seqset_residues(set, 0));
+                part->residue_begin = begin;
             }
-            TAL_ASSERT(lid == part->lid_begin + part->count);
-            part->count++;
-            part->residue_count += (uint64_t)tal_seqset_len(set, lid);
+            TAL_ASSERT(lid >= part->lid_begin + part->count);
+            part->count = lid - part->lid_begin + 1;
+            part->residue_count = begin + (uint64_t)tal_seqset_len(set, lid) - part->residue_begin;
         }
     }
 }

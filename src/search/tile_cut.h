@@ -24,15 +24,15 @@ size_t tal_tile_cut(const tal_seqset *set, const tal_lid *order, tal_lid order_c
                     tal_tile *out_tiles);
 
 /* Where the references of a tile lie in a set that is sorted in runs (tal_seqset_sort_runs): from
- * each run a contiguous part. */
+ * each run a contiguous part; of an order that leaves out references, from the first to the last.
+ */
 typedef struct tal_tile_part {
     uint64_t lid_begin, count;
     uint64_t residue_begin, residue_count;
 } tal_tile_part;
 
 /* The parts of all tiles, tile after tile, run_count each. run_begin as tal_seqset_sort_runs gives
- * it; `order` lists the set by length, ties in set order, from its first to the end of the last
- * tile. */
+ * it; `order` lists what is in a tile by length, ties in set order. */
 void tal_tile_list_parts(const tal_seqset *set, const tal_lid *order, const tal_tile *tiles,
                          size_t tile_count, const tal_lid *run_begin, size_t run_count,
                          tal_tile_part *out_parts);

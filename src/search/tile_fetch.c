@@ -20,36 +20,43 @@ void tal_tile_windows_deinit(tal_tile_windows *windows)
     *windows = (tal_tile_windows){0};
 }
 
-static tal_status fill_rows(tal_tile_windows *windows, const tal_tiles_params *params,
-                            const tal_tile *tiles, size_t tile_count)
+tal_status tal_tile_windows_fill(tal_tile_windows *windows, const tal_tiles_params *params,
+                                 const tal_tile *tiles, size_t tile_count, size_t first,
+                                 tal_gid gid_begin, tal_gid gid_end)
 {
     tal_tile_part *parts = tal_alloc_array(tile_count * TAL_TILE_RUNS + 1, sizeof(*parts));
-    windows->rows = tal_alloc_zero((tile_count + 1) * sizeof(*windows->rows));
-    if (parts != NULL && windows->rows != NULL) {
-        tal_tile_list_parts(params->set, params->order, tiles, tile_count, params->run_begin,
-                            TAL_TILE_RUNS, parts);
-        for (size_t i = 0; i < tile_count; i++) {
-            memcpy(windows->rows[i].parts, parts + i * TAL_TILE_RUNS,
-                   sizeof(windows->rows[i].parts));
-            windows->rows[i].pair_count = tiles[i].pair_count;
-        }
+    if (parts == NULL)
+        return TAL_ERR_MEMORY;
+    tal_tile_list_parts(params->set, params->order, tiles, tile_count, params->run_begin,
+                        TAL_TILE_RUNS, parts);
+    tal_window_sync(windows->row_window);
+    for (size_t i = 0; i < tile_count; i++) {
+        tal_tile_row *row = &windows->rows[first + i];
+        memcpy(row->parts, parts + i * TAL_TILE_RUNS, sizeof(row->parts));
+        row->gid_begin = gid_begin;
+        row->gid_end = gid_end;
+        row->pair_count = tiles[i].pair_count;
     }
-    tal_status status = parts == NULL || windows->rows == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    tal_window_sync(windows->row_window);
     tal_free(parts);
-    return status;
+    return TAL_OK;
 }
 
 tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
                                  const tal_tiles_params *params, const tal_tile *tiles,
                                  size_t tile_count)
 {
-    tal_status status = fill_rows(windows, params, tiles, tile_count);
+    size_t row_count = params->is_recut ? TAL_TILE_COUNT : tile_count;
+    windows->rows = tal_alloc_zero((row_count + 1) * sizeof(*windows->rows));
+    tal_status status = windows->rows == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    if (status == TAL_OK)
+        status = tal_tile_windows_fill(windows, params, tiles, tile_count, 0, 0, UINT64_MAX);
     status = tal_comm_agree(comm, status);
     tal_seqset_arrays arrays = tal_seqset_view(params->set);
     uint64_t count = tal_seqset_count(params->set);
     uint64_t residues = tal_seqset_residue_count(params->set);
     if (status == TAL_OK)
-        status = tal_window_create(comm, windows->rows, tile_count * sizeof(*windows->rows),
+        status = tal_window_create(comm, windows->rows, row_count * sizeof(*windows->rows),
                                    &windows->row_window);
     if (status == TAL_OK && windows->row_window != NULL)
         status = tal_window_create(comm, arrays.residues, residues, &windows->residues);
@@ -83,18 +90,24 @@ static tal_status reserve_lids(tal_tile_slot *slot, size_t count)
     return TAL_OK;
 }
 
-/* The view of what is in the slot. */
-static tal_status make_view(tal_tile_slot *slot, int rank)
+/* The view of what is in the slot and of these gids. */
+static tal_status make_view(tal_tile_slot *slot, int rank, tal_gid gid_begin, tal_gid gid_end)
 {
     tal_free(slot->order);
     slot->order = NULL;
     tal_lid order_count = 0;
     tal_status status = tal_plan_order(slot->set, &slot->order, &order_count);
+    tal_lid kept = 0;
+    for (tal_lid i = 0; i < order_count; i++) {
+        tal_gid gid = tal_seqset_gid(slot->set, slot->order[i]);
+        if (gid >= gid_begin && gid < gid_end)
+            slot->order[kept++] = slot->order[i];
+    }
     if (status == TAL_OK)
         slot->view = (tal_tile_view){
             .set = slot->set,
             .order = slot->order,
-            .order_count = order_count,
+            .order_count = kept,
             .holder = (uint32_t)rank,
             .lids = slot->lids,
             .tile_count = 1,
@@ -118,7 +131,7 @@ tal_status tal_tile_read(tal_spill *spill, tal_ladder_rates rates, bool has_pair
     for (tal_lid i = 0; i < place->count; i++)
         slot->lids[i] = place->first_lid + i;
     *byte_count += place->bytes;
-    status = make_view(slot, rank);
+    status = make_view(slot, rank, 0, UINT64_MAX);
     if (status == TAL_OK && has_pairs)
         slot->view.pair_count =
             tal_plan_pair_count(slot->set, slot->order, slot->view.order_count, rates);
@@ -192,7 +205,7 @@ tal_status tal_tile_fetch(const tal_tile_windows *windows, tal_alphabet alphabet
     renumber(slot, &arrays);
     *byte_count += sizeof(slot->row) + at * 2 * sizeof(uint64_t) + residues;
 
-    status = make_view(slot, rank);
+    status = make_view(slot, rank, slot->row.gid_begin, slot->row.gid_end);
     slot->view.pair_count = (tal_lid)slot->row.pair_count;
     return status;
 }

@@ -34,6 +34,8 @@ struct tal_tiles {
     int slot_in_use;
     bool has_ahead; /* the other slot is full */
     uint64_t block_own;
+    uint64_t split;                /* tiles of the first group */
+    uint64_t rest_begin, rest_end; /* own tiles drawn, of the second group, for the next view */
 };
 
 /* All ranks but this one that have tiles, beginning with the next. */
@@ -86,16 +88,19 @@ tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_
     TAL_ASSERT(!is_shared || params->run_begin != NULL || params->spill != NULL);
     tal_tiles *tiles = tal_alloc_zero(sizeof(*tiles));
     size_t tile_max = is_shared && !params->is_whole ? TAL_TILE_COUNT : 1;
+    size_t tile_room = params->is_recut && tile_max < TAL_TILE_GROUPS ? TAL_TILE_GROUPS : tile_max;
     tal_status status = TAL_ERR_MEMORY;
     if (tiles != NULL) {
         tiles->comm = comm;
         tiles->params = *params;
-        tiles->tiles = tal_alloc_array(tile_max, sizeof(*tiles->tiles));
+        tiles->tiles = tal_alloc_array(tile_room, sizeof(*tiles->tiles));
         status = tiles->tiles == NULL ? TAL_ERR_MEMORY : TAL_OK;
     }
     if (status == TAL_OK)
         tiles->tile_count = tal_tile_cut(params->set, params->order, params->order_count,
                                          params->pair_count, params->rates, tile_max, tiles->tiles);
+    if (status == TAL_OK)
+        tiles->split = tiles->tile_count;
     if (status == TAL_OK && params->spill != NULL)
         tiles->tile_count = tal_spill_count(params->spill, tal_comm_rank(comm));
     if (is_shared)
@@ -107,6 +112,44 @@ tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_
         return status;
     }
     *out_tiles = tiles;
+    return TAL_OK;
+}
+
+/* Tiles of the second group at most: a block's own queries are few of the references. */
+enum { SECOND_GROUP_TILES = TAL_TILE_COUNT / 8 };
+
+tal_status tal_tiles_recut(tal_tiles *tiles, const tal_tile_groups *groups)
+{
+    const tal_tiles_params *params = &tiles->params;
+    TAL_ASSERT(params->is_recut && params->spill == NULL && !params->is_whole);
+    const size_t tile_max[TAL_TILE_GROUPS] = {
+        params->is_shared ? TAL_TILE_COUNT - SECOND_GROUP_TILES : 1,
+        params->is_shared ? SECOND_GROUP_TILES : 1,
+    };
+    tal_status status = TAL_OK;
+    tal_lid first = 0;
+    tiles->tile_count = 0;
+    for (int group = 0; group < TAL_TILE_GROUPS; group++) {
+        tal_tile *own = tiles->tiles + tiles->tile_count;
+        size_t count = tal_tile_cut(params->set, params->order + first, groups->count[group],
+                                    groups->pair_count[group], params->rates, tile_max[group], own);
+        for (size_t i = 0; i < count; i++)
+            own[i].first += first;
+        if (tiles->is_shared && status == TAL_OK)
+            status = tal_tile_windows_fill(&tiles->windows, params, own, count, tiles->tile_count,
+                                           groups->gid_begin[group], groups->gid_end[group]);
+        first += groups->count[group];
+        tiles->tile_count += count;
+        if (group == 0)
+            tiles->split = tiles->tile_count;
+    }
+    if (!tiles->is_shared)
+        return status;
+    status = tal_comm_agree(tiles->comm, status);
+    if (status != TAL_OK)
+        return status;
+    tal_comm_gather_u64(tiles->comm, tiles->tile_count, tiles->tile_counts);
+    list_victims(tiles);
     return TAL_OK;
 }
 
@@ -160,28 +203,44 @@ static bool read_own(tal_tiles *tiles)
     return fill_slot(tiles, tal_comm_rank(tiles->comm), next, &bytes);
 }
 
+/* Draw own tiles: [*out_begin, *out_end) of one group, what else was drawn stays for the next. */
+static bool draw_own(tal_tiles *tiles, uint64_t *out_begin, uint64_t *out_end)
+{
+    if (tiles->rest_begin == tiles->rest_end) {
+        uint64_t next = draw(tiles, 0);
+        if (next >= tiles->tile_count)
+            return false;
+        uint64_t claim = tal_tile_claim(tiles->tile_count - next, tiles->tile_ns, CLAIM_NS);
+        next = draw(tiles, claim);
+        if (next >= tiles->tile_count)
+            return false;
+        tiles->rest_begin = next;
+        tiles->rest_end = tiles->tile_count - next < claim ? tiles->tile_count : next + claim;
+    }
+    *out_begin = tiles->rest_begin;
+    bool is_split = *out_begin < tiles->split && tiles->split < tiles->rest_end;
+    *out_end = is_split ? tiles->split : tiles->rest_end;
+    tiles->rest_begin = *out_end;
+    return true;
+}
+
 /* The next own tiles in memory, if any. */
 static bool take_own(tal_tiles *tiles)
 {
-    uint64_t next = draw(tiles, 0);
-    if (next >= tiles->tile_count)
+    uint64_t next;
+    uint64_t end;
+    if (!draw_own(tiles, &next, &end))
         return false;
-    uint64_t claim = tal_tile_claim(tiles->tile_count - next, tiles->tile_ns, CLAIM_NS);
-    next = draw(tiles, claim);
-    if (next >= tiles->tile_count)
-        return false;
-    uint64_t end = tiles->tile_count - next < claim ? tiles->tile_count : next + claim;
     const tal_tile *first = &tiles->tiles[next];
     const tal_tile *last = &tiles->tiles[end - 1];
-    tal_lid pair_end = tiles->params.pair_count;
-    tal_lid place_end = last->first + last->count;
-    pair_end = pair_end < first->first ? first->first : pair_end;
-    pair_end = pair_end < place_end ? pair_end : place_end;
+    tal_lid pair_count = 0;
+    for (const tal_tile *tile = first; tile <= last; tile++)
+        pair_count += tile->pair_count;
     tiles->own = (tal_tile_view){
         .set = tiles->params.set,
         .order = tiles->params.order + first->first,
-        .order_count = place_end - first->first,
-        .pair_count = pair_end - first->first,
+        .order_count = last->first + last->count - first->first,
+        .pair_count = pair_count,
         .holder = (uint32_t)tal_comm_rank(tiles->comm),
         .tile_count = end - next,
     };
@@ -338,6 +397,8 @@ void tal_tiles_reset(tal_tiles *tiles)
     tiles->counts.given += tiles->tile_count - tiles->block_own;
     tiles->block_own = 0;
     tiles->next = 0;
+    tiles->rest_begin = 0;
+    tiles->rest_end = 0;
     tiles->tile_ns = 0; /* The next block's queries may be fewer. */
     tiles->has_ahead = false;
     if (!tiles->is_shared)

@@ -23,6 +23,7 @@ enum {
     TAL_TILE_RUNS = 16,   /* sorted runs of the references of a rank that shares its tiles */
     TAL_TILE_COUNT = 128, /* tiles of a rank at most */
     TAL_TILE_PROBES = 8,
+    TAL_TILE_GROUPS = 2,
 };
 
 /* What is scored as one: tiles of this rank that follow one another, or one tile of another. */
@@ -48,7 +49,16 @@ typedef struct tal_tiles_params {
     bool is_shared;      /* with run_begin or a spill only */
     bool is_whole;       /* this rank: one tile, and takes no others (a device works on it) */
     bool is_other_first; /* for tests: others' tiles before one's own */
+    bool is_recut;       /* the order changes before each block: tal_tiles_recut; no spill */
 } tal_tiles_params;
+
+/* An order of references in groups that are cut into tiles of their own: group g has the next
+ * count[g] of the order, the first pair_count[g] of them scored one at a time, and its gids are
+ * those of the set in [gid_begin[g], gid_end[g]). */
+typedef struct tal_tile_groups {
+    tal_lid count[TAL_TILE_GROUPS], pair_count[TAL_TILE_GROUPS];
+    tal_gid gid_begin[TAL_TILE_GROUPS], gid_end[TAL_TILE_GROUPS];
+} tal_tile_groups;
 
 /* What this rank did since creation. */
 typedef struct tal_tiles_counts {
@@ -64,6 +74,11 @@ typedef struct tal_tiles tal_tiles;
 tal_status tal_tiles_create(tal_comm *comm, const tal_tiles_params *params, tal_tiles **out_tiles);
 /* Accepts NULL. Collective when tiles are shared. */
 void tal_tiles_destroy(tal_tiles *tiles);
+
+/* Cut the order (params.order, with new contents) into tiles for the next block; after
+ * tal_tiles_reset. The bounds of gids are the same on all ranks. Collective when tiles are shared;
+ * agreed status. */
+tal_status tal_tiles_recut(tal_tiles *tiles, const tal_tile_groups *groups);
 
 /* The next references to score, NULL when there are no more anywhere. The view is valid until the
  * next call, its set until the one after that. Threads: main. */

@@ -9,9 +9,10 @@
 /* What others read of a tile first. */
 typedef struct tal_tile_row {
     tal_tile_part parts[TAL_TILE_RUNS];
+    tal_gid gid_begin, gid_end; /* of the parts: what else is there is not the tile's */
     uint64_t pair_count;
 } tal_tile_row;
-_Static_assert(sizeof(tal_tile_row) == 8 * (4 * TAL_TILE_RUNS + 1), "rows cross ranks as bytes");
+_Static_assert(sizeof(tal_tile_row) == 8 * (4 * TAL_TILE_RUNS + 3), "rows cross ranks as bytes");
 
 /* A tile of another rank, in memory of our own. */
 typedef struct tal_tile_slot {
@@ -25,7 +26,7 @@ typedef struct tal_tile_slot {
 
 /* What this rank exposes, and reads of others. */
 typedef struct tal_tile_windows {
-    tal_tile_row *rows; /* of this rank's tiles */
+    tal_tile_row *rows; /* of this rank's tiles: TAL_TILE_COUNT, or as many as there are */
     tal_window *row_window, *residues, *residue_begin, *gids;
 } tal_tile_windows;
 
@@ -34,6 +35,11 @@ typedef struct tal_tile_windows {
 tal_status tal_tile_windows_init(tal_tile_windows *windows, tal_comm *comm,
                                  const tal_tiles_params *params, const tal_tile *tiles,
                                  size_t tile_count);
+/* Say where other tiles lie: of the gids in [gid_begin, gid_end), from row `first` on. Nobody may
+ * read meanwhile; others may after a collective call. */
+tal_status tal_tile_windows_fill(tal_tile_windows *windows, const tal_tiles_params *params,
+                                 const tal_tile *tiles, size_t tile_count, size_t first,
+                                 tal_gid gid_begin, tal_gid gid_end);
 /* Collective. */
 void tal_tile_windows_deinit(tal_tile_windows *windows);
 
