@@ -97,6 +97,36 @@ wait "$late"
 [ $? -eq $((128 + $(kill -l USR1))) ] || fail 'search.sbatch: exit code after the signal'
 ! grep -q 'out of time' out || fail 'search.sbatch: nothing to go on with'
 
+# A reduction; as an array one for each identity; requeued after it was complete.
+export RESULTS=reduced IDENTITY='90 50' OPTIONS='--order length'
+for SLURM_ARRAY_TASK_ID in 0 1 2; do
+    export SLURM_ARRAY_TASK_ID
+    job reduce.sbatch || fail "reduce.sbatch: task $SLURM_ARRAY_TASK_ID"
+done
+grep -q 'no identity 2: there are 2' out || fail 'reduce.sbatch: a task beyond the identities'
+unset SLURM_ARRAY_TASK_ID
+"$talaria" reduce references.fasta -o plain-reduced.h5 --identity 50 --order length --quiet
+cmp -s <("$talaria" reconstruct plain-reduced.h5 --representatives 2>&1) \
+    <("$talaria" reconstruct reduced/references-50.h5 --representatives 2>&1) ||
+    fail 'reduce.sbatch: the plain result'
+SLURM_RESTART_COUNT=1 IDENTITY=90 job reduce.sbatch || fail 'reduce.sbatch: requeued'
+[ ! -s notes ] || fail 'reduce.sbatch: a complete result is not made again'
+unset IDENTITY OPTIONS
+
+# Every search that has not ended is submitted again, others not.
+cat >"$work/bin/sbatch" <<'STAND_IN'
+#!/usr/bin/env bash
+echo "$QUERIES $*" >>"$SRUN_NOTES"
+STAND_IN
+chmod +x "$work/bin/sbatch"
+mkdir -p late/part.1.h5.job late/other.h5.job
+: >notes
+RESULTS=late QUERIES='part.?.fasta' bash "$scripts/resume.sh" --nodes=4 >out 2>&1 ||
+    fail 'resume.sh: exit code'
+[ "$(cat notes)" = "part.1.fasta --export=ALL --nodes=4 $scripts/search.sbatch" ] ||
+    fail "resume.sh: $(cat notes)"
+grep -q "late/other.h5.job: none of" out || fail 'resume.sh: a folder of other queries'
+
 # Scaling studies: one step, 1, 2, 3 ranks; CSV that adds up; nothing is left but the tables.
 for kind in strong weak; do
     SEQUENCES=40 QUERY_COUNT=5 REPEATS=2 RESULTS=$kind OPTIONS='--max-hits 5' job \
