@@ -1,6 +1,6 @@
 /* Ranks; see comm.h.
  *
- * Counts in MPI 3 are int, so everything that may be large moves in pieces of at most 1 GiB.
+ * Counts in MPI 3 are int, so everything that may be large moves in pieces (TAL_COMM_PIECE).
  */
 #include "comm/comm.h"
 
@@ -13,10 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PIECE_BYTES = 1 << 30, MESSAGE_BYTES = 2048 };
-
-/* What one rank sends to one other rank in one round of an exchange. */
-enum { ROUND_BYTES = 1 << 24 };
+enum { MESSAGE_BYTES = 2048 };
 
 /* Between two looks of a rank at rest. */
 enum { REST_NS = 5000000 };
@@ -28,6 +25,11 @@ struct tal_comm {
     int node_rank, node_size;
     tal_traffic traffic[TAL_TRAFFIC_COUNT];
 };
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Bytes that count as given: one rank alone gives nothing. */
 static uint64_t given(const tal_comm *comm, uint64_t bytes)
@@ -191,7 +193,7 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
 {
     char *cursor = data;
     for (uint64_t done = 0; done < bytes;) {
-        uint64_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        uint64_t piece = min_u64(bytes - done, TAL_COMM_PIECE);
         tal_call call = tal_call_begin(comm, TAL_TRAFFIC_BROADCAST, "broadcast");
         MPI_Bcast(cursor + done, (int)piece, MPI_BYTE, root, comm->world);
         tal_call_end(&call, 0, comm->rank == root ? given(comm, piece) : 0);
@@ -199,38 +201,47 @@ void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root)
     }
 }
 
+/* Element-wise by `operation`, in pieces, on all ranks. */
+static void combine(tal_comm *comm, uint64_t *values, size_t count, MPI_Op operation,
+                    const char *what)
+{
+    for (size_t done = 0; done < count;) {
+        size_t piece = (size_t)min_u64(count - done, TAL_COMM_PIECE);
+        tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, what);
+        MPI_Allreduce(MPI_IN_PLACE, values + done, (int)piece, MPI_UINT64_T, operation,
+                      comm->world);
+        tal_call_end(&call, 0, given(comm, piece * sizeof(*values)));
+        done += piece;
+    }
+}
+
 void tal_comm_sum_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
-    TAL_ASSERT(count <= PIECE_BYTES);
-    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "sum");
-    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_SUM, comm->world);
-    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
+    combine(comm, values, count, MPI_SUM, "sum");
 }
 
 void tal_comm_max_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
-    TAL_ASSERT(count <= PIECE_BYTES);
-    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "max");
-    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->world);
-    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
+    combine(comm, values, count, MPI_MAX, "max");
 }
 
 void tal_comm_or_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
-    TAL_ASSERT(count <= PIECE_BYTES);
-    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_COMBINE, "or");
-    MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_BOR, comm->world);
-    tal_call_end(&call, 0, given(comm, count * sizeof(*values)));
+    combine(comm, values, count, MPI_BOR, "or");
 }
 
 void tal_comm_accumulate_u64(tal_comm *comm, uint64_t *values, size_t count)
 {
-    TAL_ASSERT(count <= PIECE_BYTES);
     bool is_root = comm->rank == 0;
-    tal_call call = tal_call_begin(comm, TAL_TRAFFIC_ACCUMULATE, "accumulate");
-    MPI_Reduce(is_root ? MPI_IN_PLACE : values, is_root ? values : NULL, (int)count, MPI_UINT64_T,
-               MPI_SUM, 0, comm->world);
-    tal_call_end(&call, 0, is_root ? 0 : count * sizeof(*values));
+    for (size_t done = 0; done < count;) {
+        size_t piece = (size_t)min_u64(count - done, TAL_COMM_PIECE);
+        uint64_t *cursor = values + done;
+        tal_call call = tal_call_begin(comm, TAL_TRAFFIC_ACCUMULATE, "accumulate");
+        MPI_Reduce(is_root ? MPI_IN_PLACE : cursor, is_root ? cursor : NULL, (int)piece,
+                   MPI_UINT64_T, MPI_SUM, 0, comm->world);
+        tal_call_end(&call, 0, is_root ? 0 : piece * sizeof(*values));
+        done += piece;
+    }
 }
 
 uint64_t tal_comm_prefix_u64(tal_comm *comm, uint64_t value)
@@ -249,18 +260,14 @@ void tal_comm_gather_u64(tal_comm *comm, uint64_t value, uint64_t *out_values)
     tal_call_end(&call, 0, given(comm, sizeof(value)));
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* One rank's bookkeeping of an exchange; arrays have one entry per rank. */
 typedef struct exchange {
     uint64_t *send_bytes, *receive_bytes; /* totals */
     uint64_t *receive_begin;              /* where each sender's bytes go in the output */
     int *send_counts, *receive_counts;    /* this round */
     int *send_at, *receive_at;
-    uint8_t *send_round, *receive_round; /* staging: at most ROUND_BYTES per partner pair share */
+    uint8_t *send_round,
+        *receive_round; /* staging: at most TAL_COMM_ROUND per partner pair share */
 } exchange;
 
 static void exchange_deinit(exchange *state)
@@ -286,8 +293,8 @@ static tal_status exchange_init(exchange *state, size_t size)
         .receive_counts = tal_alloc_array(size, sizeof(int)),
         .send_at = tal_alloc_array(size, sizeof(int)),
         .receive_at = tal_alloc_array(size, sizeof(int)),
-        .send_round = tal_alloc(ROUND_BYTES),
-        .receive_round = tal_alloc(ROUND_BYTES),
+        .send_round = tal_alloc(TAL_COMM_ROUND),
+        .receive_round = tal_alloc(TAL_COMM_ROUND),
     };
     bool is_complete =
         state->send_bytes != NULL && state->receive_bytes != NULL && state->receive_begin != NULL &&
@@ -362,7 +369,7 @@ tal_status tal_comm_exchange(tal_comm *comm, const uint8_t *send, const uint64_t
     if (status != TAL_OK)
         goto done;
 
-    uint64_t share = ROUND_BYTES / size;
+    uint64_t share = TAL_COMM_ROUND / size;
     TAL_ASSERT(share >= 1);
     for (uint64_t round = 0; round * share < largest; round++)
         exchange_round(&state, comm, round, share, send, send_begin,

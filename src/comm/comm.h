@@ -48,7 +48,7 @@ void tal_comm_rest(tal_comm *comm);
  * block. */
 void tal_comm_progress(tal_comm *comm);
 
-/* `bytes` may exceed 2 GiB: sent in pieces. Collective. */
+/* Any number of bytes and values: sent in pieces. Collective. */
 void tal_comm_broadcast(tal_comm *comm, void *data, uint64_t bytes, int root);
 
 /* Element-wise over ranks, result on all ranks. Collective. */

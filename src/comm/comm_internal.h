@@ -8,6 +8,19 @@
 
 #include <mpi.h>
 
+/* Counts in MPI 3 are int: what may be larger moves in pieces of so many things (bytes, numbers) at
+ * most. The tests build with a small number, so that everything moves in many pieces. */
+#ifndef TAL_COMM_PIECE
+#define TAL_COMM_PIECE (1 << 30)
+#endif
+_Static_assert(TAL_COMM_PIECE >= 1 && TAL_COMM_PIECE <= 1 << 30, "an int");
+
+/* Bytes that one rank sends to all others in one round of an exchange, at most; one each at least.
+ */
+#ifndef TAL_COMM_ROUND
+#define TAL_COMM_ROUND (1 << 24)
+#endif
+
 /* The communicator behind a tal_comm, for MPI-IO here and HDF5 in store/mpio.c. */
 MPI_Comm tal_comm_world(const tal_comm *comm);
 

@@ -12,8 +12,6 @@
 #include <mpi.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 30 };
-
 struct tal_file {
     tal_comm *comm;
     MPI_File handle;
@@ -119,7 +117,7 @@ tal_status tal_file_read_at(tal_file *file, uint64_t offset, void *data, uint64_
     uint8_t *cursor = data;
     uint64_t done = 0;
     while (done < bytes) {
-        int piece = bytes - done < PIECE_BYTES ? (int)(bytes - done) : PIECE_BYTES;
+        int piece = bytes - done < TAL_COMM_PIECE ? (int)(bytes - done) : TAL_COMM_PIECE;
         MPI_Status state;
         errno = 0;
         tal_call call = tal_call_begin(file->comm, TAL_TRAFFIC_FILE_READ, NULL);
@@ -146,12 +144,12 @@ tal_status tal_file_write_at_all(tal_comm *comm, tal_file *file, uint64_t offset
                                  uint64_t bytes)
 {
     const uint8_t *cursor = data;
-    uint64_t pieces = (bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    uint64_t pieces = (bytes + TAL_COMM_PIECE - 1) / TAL_COMM_PIECE;
     tal_comm_max_u64(comm, &pieces, 1);
     tal_status status = TAL_OK;
     uint64_t done = 0;
     for (uint64_t i = 0; i < pieces; i++) {
-        int piece = bytes - done < PIECE_BYTES ? (int)(bytes - done) : PIECE_BYTES;
+        int piece = bytes - done < TAL_COMM_PIECE ? (int)(bytes - done) : TAL_COMM_PIECE;
         MPI_Status state;
         errno = 0;
         tal_call call = tal_call_begin(comm, TAL_TRAFFIC_FILE_WRITE, NULL);

@@ -8,8 +8,6 @@
 #include <mpi.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 30 };
-
 struct tal_window {
     tal_comm *comm;
     MPI_Win handle;
@@ -111,7 +109,7 @@ void tal_window_get(tal_window *window, int rank, uint64_t offset, void *data, u
 {
     char *cursor = data;
     for (uint64_t done = 0; done < bytes;) {
-        uint64_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        uint64_t piece = bytes - done < TAL_COMM_PIECE ? bytes - done : TAL_COMM_PIECE;
         MPI_Get(cursor + done, (int)piece, MPI_BYTE, rank, (MPI_Aint)(offset + done), (int)piece,
                 MPI_BYTE, window->handle);
         done += piece;
