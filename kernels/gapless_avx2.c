@@ -3,7 +3,7 @@
 #include "kernels/vec_avx2.h"
 
 #define TABLED               8
-#define TABLE_ROWS_PER_CLASS 3
+#define TABLE_ROWS_PER_CLASS 2
 #define PEAKS                2
 #include "kernels/gapless_template.h"
 

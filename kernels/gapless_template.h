@@ -170,9 +170,11 @@ INLINE void score_piece(const tal_score_job *job, const parts *at, int first)
     vec best = vec8_set1(ZERO);
     int64_t len = ((int64_t)job->lane_len[first] + NARROW - 1) / NARROW * NARROW;
     int64_t column = 0;
-    for (; column + WIDE <= len; column += WIDE) {
+    /* With 16 registers, whose tables are WIDE, the letters of a wide pass alone would take all. */
+    bool is_wide = TABLED < WIDE || at->classes.count > 0;
+    for (; is_wide && column + WIDE <= len; column += WIDE) {
         const uint8_t *letters = job->letters + column * TAL_BATCH_LANES + first;
-        if (at->classes.count > 0)
+        if (TABLED == WIDE || at->classes.count > 0)
             advance_by_table(job, at, letters, &best);
         else
             advance_wide(job, at, letters, &best);
