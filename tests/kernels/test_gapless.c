@@ -215,7 +215,7 @@ static void scores_are_the_best_run_but_for_one_pair(void)
         for (int32_t i = 0; i < b.job.query_len; i++)
             for (int code = 0; code < PAD; code++)
                 profile_row(&b, i)[code] = (int8_t)test_random_in(-4, 11);
-        run(&b, tal_cpu_isa_best(), scores);
+        run(&b, (int)tal_cpu_isa_best(), scores);
         for (int lane = 0; lane < TAL_BATCH_LANES; lane++) {
             int32_t best = best_run(&b, lane);
             CU_ASSERT_TRUE(scores[lane] <= best);
@@ -266,7 +266,7 @@ static void pads_after_a_peak_score_nothing(void)
         for (int32_t row = 0; row < 12; row++)
             set_row(&b, row, 100);
         expect_scalar(&b);
-        run(&b, tal_cpu_isa_best(), scores);
+        run(&b, (int)tal_cpu_isa_best(), scores);
         CU_ASSERT_EQUAL(scores[0], len < 3 ? 100 * len : 255);
     }
     bench_destroy(&b);
