@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What the residual sample may cost by default: a few seconds. */
+#define RESIDUAL_CELLS (UINT64_C(1) << 36)
+
 static const tal_option options[] = {
     {.name = "output",
      .letter = 'o',
@@ -74,6 +77,14 @@ static const tal_option options[] = {
      .choices = "cover|length", /* in the order of tal_reduce_order */
      .help = "who becomes a representative first: cover takes those that could stand for most "
              "others and gives fewer representatives; length takes the longest"},
+    {.name = "residual-sample",
+     .kind = TAL_VALUE_INT,
+     .value_name = "N",
+     .default_text = "50",
+     .max = 1e9,
+     .help = "representatives, chosen by chance, that are compared with all others at the end, to "
+             "tell how many another one could still stand for; by default fewer where that takes "
+             "long, 0: none"},
     {.name = "type",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "TYPE",
@@ -203,6 +214,8 @@ static tal_status choose(reduce_run *self)
         .gaps = tal_gaps_default(&self->matrix),
         .residue_count = self->info.residue_count,
         .sequence_count = self->info.sequence_count,
+        .residual_sample = (uint64_t)tal_run_int(run, "residual-sample"),
+        .residual_cells = tal_run_is_given(run, "residual-sample") ? 0 : RESIDUAL_CELLS,
         .memory_bytes = (uint64_t)tal_run_int(run, "memory"),
     };
     return TAL_OK;
@@ -266,18 +279,32 @@ static void report(const reduce_run *self)
             " filled; the last round found a representative for %" PRIu64 " of %" PRIu64,
             summary->round_count, summary->step_count, summary->pair_count, summary->proof_count,
             summary->alignment_count, summary->last_round_members, summary->last_round_pool);
+    if (summary->residual_sample > 0)
+        tal_log(TAL_LOG_INFO,
+                "residual redundancy: another representative could stand for %" PRIu64
+                " of %" PRIu64 " representatives looked at (%.1f %%)",
+                summary->residual_count, summary->residual_sample,
+                100.0 * (double)summary->residual_count / (double)summary->residual_sample);
     tal_log(TAL_LOG_INFO, "%.2f s", (double)(tal_clock_ns() - self->start_ns) * 1e-9);
 }
 
 /* The reduced set. Collective; agreed status. */
 static tal_status write_set(const reduce_run *self)
 {
+    const tal_reduce_summary *summary = &self->summary;
+    const tal_result_attribute results[] = {
+        {.name = "rounds", .type = TAL_ATTRIBUTE_U64, .u64 = summary->round_count},
+        {.name = "residual_sample", .type = TAL_ATTRIBUTE_U64, .u64 = summary->residual_sample},
+        {.name = "residual_redundant", .type = TAL_ATTRIBUTE_U64, .u64 = summary->residual_count},
+    };
     const tal_pack_params pack = {
         .path = tal_run_text(self->run, "output"),
         .is_forced = tal_run_flag(self->run, "force"),
         .set = self->set,
         .info = &self->info,
         .assignment = self->assignment,
+        .results = results,
+        .result_count = sizeof(results) / sizeof(results[0]),
     };
     return tal_reduced_write(self->run, self->team, &self->params, pack);
 }

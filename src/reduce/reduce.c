@@ -11,12 +11,12 @@
 
 #include "align/cigar.h"
 #include "base/alloc.h"
+#include "reduce/ids.h"
 #include "reduce/outbox.h"
 #include "reduce/rounds.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What a record is told of its sequence; the edits follow. */
@@ -25,16 +25,6 @@ typedef struct fate {
     tal_certificate certificate;
     uint32_t is_reverse;
 } fate;
-
-static uint8_t state_at(const tal_reduction *self, tal_lid local)
-{
-    return atomic_load_explicit(&self->states[local], memory_order_relaxed);
-}
-
-static void set_state(tal_reduction *self, tal_lid local, tal_vertex_state state)
-{
-    atomic_store_explicit(&self->states[local], (uint8_t)state, memory_order_relaxed);
-}
 
 tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,
                              const tal_verify_job *job, bool *out_passes)
@@ -58,23 +48,27 @@ tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uin
     return TAL_OK;
 }
 
-static tal_status answer_vertex(const void *context, uint64_t local, tal_buffer *reply)
-{
-    const tal_reduction *self = context;
-    uint64_t taker = state_at(self, (tal_lid)local) == TAL_VERTEX_MEMBER
-                         ? self->vertices[local].representative
-                         : UINT64_MAX;
-    uint64_t is_reverse = self->vertices[local].is_reverse;
-    tal_status status = tal_buffer_append(reply, &taker, sizeof(taker));
-    return status == TAL_OK ? tal_buffer_append(reply, &is_reverse, sizeof(is_reverse)) : status;
-}
-
-static tal_status answer_residues(const void *context, uint64_t local, tal_buffer *reply)
+tal_status tal_reduction_answer_residues(const void *context, uint64_t local, tal_buffer *reply)
 {
     const tal_reduction *self = context;
     const tal_seqset *sequences = self->distinct.sequences;
     return tal_buffer_append(reply, tal_seqset_residues(sequences, (tal_lid)local),
                              (size_t)tal_seqset_len(sequences, (tal_lid)local));
+}
+
+tal_status tal_reduction_list_representatives(const tal_reduction *self, uint64_t **out_ids,
+                                              size_t *out_count)
+{
+    uint64_t *ids = tal_alloc_array(self->count, sizeof(*ids));
+    if (ids == NULL)
+        return TAL_ERR_MEMORY;
+    size_t count = 0;
+    for (tal_lid local = 0; local < self->count; local++)
+        if (tal_reduction_state(self, local) == TAL_VERTEX_MEMBER)
+            ids[count++] = self->vertices[local].representative;
+    *out_ids = ids;
+    *out_count = tal_ids_distinct(ids, count);
+    return TAL_OK;
 }
 
 static tal_status answer_gid(const void *context, uint64_t local, tal_buffer *reply)
@@ -84,161 +78,19 @@ static tal_status answer_gid(const void *context, uint64_t local, tal_buffer *re
     return tal_buffer_append(reply, &gid, sizeof(gid));
 }
 
-static int compare_u64(const void *left, const void *right)
-{
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
-/* Sort, drop repeats; returns the new count. */
-static size_t make_distinct(uint64_t *values, size_t count)
-{
-    size_t kept = 0;
-    if (count > 0)
-        qsort(values, count, sizeof(*values), compare_u64);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || values[i] != values[i - 1])
-            values[kept++] = values[i];
-    return kept;
-}
-
-static size_t find_u64(const uint64_t *values, size_t count, uint64_t value)
-{
-    const uint64_t *found = bsearch(&value, values, count, sizeof(*values), compare_u64);
-    return (size_t)(found - values);
-}
-
-/* The distinct representatives of this rank's members. */
-static tal_status list_representatives(const tal_reduction *self, uint64_t **out_ids,
-                                       size_t *out_count)
-{
-    uint64_t *ids = tal_alloc_array(self->count, sizeof(*ids));
-    if (ids == NULL)
-        return TAL_ERR_MEMORY;
-    size_t count = 0;
-    for (tal_lid local = 0; local < self->count; local++)
-        if (state_at(self, local) == TAL_VERTEX_MEMBER)
-            ids[count++] = self->vertices[local].representative;
-    *out_ids = ids;
-    *out_count = make_distinct(ids, count);
-    return TAL_OK;
-}
-
-/* A member whose representative was taken, and by whom. */
-typedef struct orphan {
-    uint64_t taker;
-    tal_lid local;
-    bool is_reverse;
-} orphan;
-
-typedef struct adoption {
-    tal_reduction *self;
-    orphan *orphans;
-    size_t orphan_count;
-    uint64_t *takers;
-    size_t taker_count;
-    tal_replies residues; /* of the takers */
-} adoption;
-
-static tal_status adopt(void *context, int worker, size_t idx)
-{
-    adoption *state = context;
-    tal_reduction *self = state->self;
-    const orphan *one = &state->orphans[idx];
-    const size_t taker = find_u64(state->takers, state->taker_count, one->taker);
-    const tal_verify_job job = {
-        .codes = state->residues.data.data + state->residues.at[taker],
-        .len = (int32_t)state->residues.bytes[taker],
-        .is_reverse = one->is_reverse,
-    };
-    bool passes = false;
-    if (!tal_criteria_allow_lengths(self->criteria,
-                                    tal_seqset_len(self->distinct.sequences, one->local), job.len))
-        return TAL_OK;
-    tal_verifier_set_member(self->verifiers[worker],
-                            tal_seqset_residues(self->distinct.sequences, one->local),
-                            tal_seqset_len(self->distinct.sequences, one->local));
-    return tal_reduction_try(self, worker, one->local, one->taker, &job, &passes);
-}
-
-/* Find the members whose representatives were taken: they become open. Collective; agreed
- * status. */
-static tal_status find_orphans(adoption *state)
-{
-    tal_reduction *self = state->self;
-    tal_replies replies = {0};
-    uint64_t *ids = NULL;
-    size_t id_count = 0;
-    tal_status status = tal_comm_agree(self->comm, list_representatives(self, &ids, &id_count));
-    if (status == TAL_OK)
-        status = tal_owners_ask(self->comm, ids, id_count, answer_vertex, self, &replies);
-    if (status != TAL_OK)
-        goto done;
-    state->orphans = tal_alloc_array(self->count, sizeof(*state->orphans));
-    state->takers = tal_alloc_array(self->count, sizeof(*state->takers));
-    if (state->orphans == NULL || state->takers == NULL)
-        status = TAL_ERR_MEMORY;
-    for (tal_lid local = 0; status == TAL_OK && local < self->count; local++) {
-        if (state_at(self, local) != TAL_VERTEX_MEMBER)
-            continue;
-        uint64_t reply[2];
-        memcpy(reply,
-               replies.data.data +
-                   replies.at[find_u64(ids, id_count, self->vertices[local].representative)],
-               sizeof(reply));
-        if (reply[0] == UINT64_MAX)
-            continue;
-        bool is_reverse = self->vertices[local].is_reverse != (reply[1] != 0);
-        state->takers[state->orphan_count] = reply[0];
-        state->orphans[state->orphan_count++] = (orphan){reply[0], local, is_reverse};
-    }
-    for (size_t i = 0; status == TAL_OK && i < state->orphan_count; i++)
-        set_state(self, state->orphans[i].local, TAL_VERTEX_OPEN);
-    if (status == TAL_OK)
-        state->taker_count = make_distinct(state->takers, state->orphan_count);
-    status = tal_comm_agree(self->comm, status);
-done:
-    tal_replies_deinit(&replies);
-    tal_free(ids);
-    return status;
-}
-
-/* Give the members of representatives that were taken to those who took them, where they pass.
- * *out_left: those who stay open, of all ranks. Collective; agreed status. */
-static tal_status adopt_orphans(tal_reduction *self, uint64_t *out_left)
-{
-    adoption state = {.self = self};
-    tal_status status = find_orphans(&state);
-    if (status == TAL_OK)
-        status = tal_owners_ask(self->comm, state.takers, state.taker_count, answer_residues, self,
-                                &state.residues);
-    if (status == TAL_OK)
-        status =
-            tal_comm_agree(self->comm, tal_team_for(self->team, state.orphan_count, adopt, &state));
-    *out_left = 0;
-    for (size_t i = 0; status == TAL_OK && i < state.orphan_count; i++)
-        *out_left += state_at(self, state.orphans[i].local) == TAL_VERTEX_OPEN;
-    tal_comm_sum_u64(self->comm, out_left, 1);
-    tal_replies_deinit(&state.residues);
-    tal_free(state.takers);
-    tal_free(state.orphans);
-    return status;
-}
-
 /* Everybody but the members takes part in the next round; representatives are asked anew unless
  * they are frozen. *out_pool: how many take part, of all ranks. Collective. */
 static void open_pool(tal_reduction *self, bool is_frozen, uint64_t *out_pool)
 {
     *out_pool = 0;
     for (tal_lid local = 0; local < self->count; local++) {
-        uint8_t state = state_at(self, local);
+        uint8_t state = tal_reduction_state(self, local);
         self->is_in_pool[local] = state != TAL_VERTEX_MEMBER;
         self->priorities[local] = tal_priority_make(
             self->is_known[local] || (is_frozen && state == TAL_VERTEX_REPRESENTATIVE),
             self->degrees[local], tal_reduction_id(self, local));
         if (self->is_in_pool[local])
-            set_state(self, local, TAL_VERTEX_OPEN);
+            tal_reduction_set_state(self, local, TAL_VERTEX_OPEN);
         *out_pool += self->is_in_pool[local];
     }
     tal_comm_sum_u64(self->comm, out_pool, 1);
@@ -248,7 +100,7 @@ static uint64_t count_members(const tal_reduction *self)
 {
     uint64_t count = 0;
     for (tal_lid local = 0; local < self->count; local++)
-        count += state_at(self, local) == TAL_VERTEX_MEMBER;
+        count += tal_reduction_state(self, local) == TAL_VERTEX_MEMBER;
     tal_comm_sum_u64(self->comm, &count, 1);
     return count;
 }
@@ -270,7 +122,7 @@ static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_f
         self->summary.last_round_pool = pool;
         self->summary.last_round_members = count_members(self) - members;
     }
-    return adopt_orphans(self, out_orphans);
+    return tal_adopt_orphans(self, out_orphans);
 }
 
 static tal_status run_rounds(tal_reduction *self)
@@ -294,7 +146,7 @@ static void sum_up(tal_reduction *self)
 {
     uint64_t sums[5] = {0};
     for (tal_lid local = 0; local < self->count; local++) {
-        if (state_at(self, local) != TAL_VERTEX_REPRESENTATIVE)
+        if (tal_reduction_state(self, local) != TAL_VERTEX_REPRESENTATIVE)
             continue;
         sums[0]++;
         sums[1] += (uint64_t)tal_seqset_len(self->distinct.sequences, local);
@@ -328,13 +180,13 @@ static tal_status answer_fate(const void *context, uint64_t local, tal_buffer *r
     const fates *state = context;
     const tal_reduction *self = state->self;
     const tal_vertex *vertex = &self->vertices[local];
-    if (state_at(self, (tal_lid)local) != TAL_VERTEX_MEMBER) {
+    if (tal_reduction_state(self, (tal_lid)local) != TAL_VERTEX_MEMBER) {
         fate self_made = {.representative =
                               tal_seqset_gid(self->distinct.sequences, (tal_lid)local)};
         return tal_buffer_append(reply, &self_made, sizeof(self_made));
     }
     fate told = {.certificate = vertex->certificate, .is_reverse = vertex->is_reverse};
-    size_t i = find_u64(state->ids, state->id_count, vertex->representative);
+    size_t i = tal_ids_find(state->ids, state->id_count, vertex->representative);
     memcpy(&told.representative, state->gids->data.data + state->gids->at[i],
            sizeof(told.representative));
     tal_status status = tal_buffer_append(reply, &told, sizeof(told));
@@ -401,7 +253,7 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
     size_t id_count = 0, wanted_count = 0;
     tal_assignment *known = self->params->known, *assignment = known;
     tal_status status =
-        wanted == NULL ? TAL_ERR_MEMORY : list_representatives(self, &ids, &id_count);
+        wanted == NULL ? TAL_ERR_MEMORY : tal_reduction_list_representatives(self, &ids, &id_count);
     if (status == TAL_OK && known == NULL)
         status = tal_assignment_create(set, &assignment);
     status = tal_comm_agree(self->comm, status);
@@ -410,13 +262,13 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
     if (status != TAL_OK)
         goto done;
     memcpy(wanted, self->distinct.ids, count * sizeof(*wanted));
-    wanted_count = make_distinct(wanted, count);
+    wanted_count = tal_ids_distinct(wanted, count);
     const fates state = {self, ids, id_count, &gids};
     status = tal_owners_ask(self->comm, wanted, wanted_count, answer_fate, &state, &replies);
     for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++) {
         if (tal_seqset_gid(set, lid) < self->params->known_count)
             continue;
-        size_t i = find_u64(wanted, wanted_count, self->distinct.ids[lid]);
+        size_t i = tal_ids_find(wanted, wanted_count, self->distinct.ids[lid]);
         status = assign_record(self, set, lid, replies.data.data + replies.at[i], replies.bytes[i],
                                assignment);
     }
@@ -520,8 +372,10 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
         status = run_rounds(&self);
     if (status == TAL_OK) {
         sum_up(&self);
-        status = assign(&self, set, out_assignment);
+        status = tal_residual_measure(&self);
     }
+    if (status == TAL_OK)
+        status = assign(&self, set, out_assignment);
     if (status == TAL_OK)
         *out_summary = self.summary;
     reduction_deinit(&self);

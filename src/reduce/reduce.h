@@ -33,6 +33,8 @@ typedef struct tal_reduce_params {
     tal_gaps gaps;
     tal_stats stats;
     uint64_t residue_count, sequence_count; /* of the whole input */
+    uint64_t residual_sample; /* representatives that are compared with all others at the end */
+    uint64_t residual_cells;  /* what that may cost: fewer are taken where it is more; 0: any */
     uint64_t memory_bytes; /* for the k-mers of a rank: more are done in several passes; 0: any */
     /* Records with gids below known_count were decided before and stay as `known`, an assignment of
      * the set, says: representatives among them go before all others. NULL and 0: none. */
@@ -48,6 +50,7 @@ typedef struct tal_reduce_summary {
     uint64_t pair_count;                          /* verified, or refused early */
     uint64_t proof_count;                         /* aligned by proof: without gaps */
     uint64_t alignment_count;                     /* by filling the matrix */
+    uint64_t residual_sample, residual_count;     /* looked at; those another could stand for */
     uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
 } tal_reduce_summary;
 

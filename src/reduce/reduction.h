@@ -102,6 +102,32 @@ static inline uint64_t tal_reduction_id(const tal_reduction *self, tal_lid local
  * agreed status. */
 tal_status tal_known_mark(tal_reduction *self, const tal_seqset *set);
 
+static inline uint8_t tal_reduction_state(const tal_reduction *self, tal_lid local)
+{
+    return atomic_load_explicit(&self->states[local], memory_order_relaxed);
+}
+
+static inline void tal_reduction_set_state(tal_reduction *self, tal_lid local,
+                                           tal_vertex_state state)
+{
+    atomic_store_explicit(&self->states[local], (uint8_t)state, memory_order_relaxed);
+}
+
+/* The residues of a sequence (a tal_answer_function). */
+tal_status tal_reduction_answer_residues(const void *context, uint64_t local, tal_buffer *reply);
+
+/* The distinct representatives of this rank's members, sorted. Release the ids with tal_free. */
+tal_status tal_reduction_list_representatives(const tal_reduction *self, uint64_t **out_ids,
+                                              size_t *out_count);
+
+/* Give the members of representatives that were taken to those who took them, where they pass.
+ * *out_left: those who stay open, of all ranks. Collective; agreed status. */
+tal_status tal_adopt_orphans(tal_reduction *self, uint64_t *out_left);
+
+/* Of a sample of the representatives, how many another one could stand for: all pairs are scored,
+ * and those that come near the thresholds aligned. Into the summary. Collective; agreed status. */
+tal_status tal_residual_measure(tal_reduction *self);
+
 /* Count, for every sequence in the pool, the sequences that share its k-mers and could be its
  * representatives by length: into degrees. Collective; agreed status. */
 tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *seed);

@@ -172,13 +172,21 @@ static int64_t columns_min(const tal_criteria *criteria, int64_t member_len,
     return len * criteria->coverage / TAL_REDUCE_SHARE_ONE;
 }
 
-/* Whether the score is far below that of passing alignments. */
-static bool is_score_hopeless(const tal_criteria *criteria, int64_t score, int64_t columns)
+bool tal_criteria_is_hopeless(const tal_criteria *criteria, int64_t score, int64_t member_len,
+                              int64_t representative_len)
 {
-    if (criteria->matrix->alphabet == TAL_NUCLEOTIDE)
-        return false; /* Scores per column depend on the scoring that users choose. */
-    const int64_t identity = criteria->identity, least = SCORE_IDENTICAL_MIN * identity;
-    int64_t column = SCORE_IDENTICAL * identity + SCORE_OTHER * (TAL_REDUCE_SHARE_ONE - identity);
+    const int64_t identity = criteria->identity, other = TAL_REDUCE_SHARE_ONE - identity;
+    const int64_t columns = columns_min(criteria, member_len, representative_len);
+    int64_t column = SCORE_IDENTICAL * identity + SCORE_OTHER * other;
+    int64_t least = SCORE_IDENTICAL_MIN * identity;
+    if (criteria->matrix->alphabet ==
+        TAL_NUCLEOTIDE) { /* Bases that pair score this much or more. */
+        const tal_gaps gaps = criteria->ladder.gaps;
+        const int64_t gap = gaps.open + gaps.extend, worst = -criteria->ladder.score_min;
+        column =
+            100 * (criteria->matrix->score[0][0] * identity - (gap > worst ? gap : worst) * other);
+        least = 0;
+    }
     column = column > least ? column : least;
     return score * 100 * TAL_REDUCE_SHARE_ONE < column * columns;
 }
@@ -214,8 +222,7 @@ static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *jo
                               verifier->len, job->codes, job->len, &trace_job.score);
     if (status != TAL_OK)
         return status;
-    *out_is_refused = is_score_hopeless(criteria, trace_job.score,
-                                        columns_min(criteria, verifier->len, job->len));
+    *out_is_refused = tal_criteria_is_hopeless(criteria, trace_job.score, verifier->len, job->len);
     if (*out_is_refused)
         return TAL_OK;
     verifier->counts.aligned++;
@@ -247,9 +254,10 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
     verifier->counts.proven += is_proven;
     if (status != TAL_OK || is_proven)
         return status;
-    if (job->is_seeded && out_alignment->score < SEED_SCORE &&
-        is_score_hopeless(verifier->criteria, out_alignment->score,
-                          columns_min(verifier->criteria, verifier->len, job->len))) {
+    if (job->is_seeded && verifier->criteria->matrix->alphabet == TAL_PROTEIN &&
+        out_alignment->score < SEED_SCORE &&
+        tal_criteria_is_hopeless(verifier->criteria, out_alignment->score, verifier->len,
+                                 job->len)) {
         *out_is_refused = true;
         return TAL_OK;
     }

@@ -45,6 +45,10 @@ typedef struct tal_criteria {
 bool tal_criteria_allow_lengths(const tal_criteria *criteria, int64_t member_len,
                                 int64_t representative_len);
 
+/* Whether a score is far below that of pairs of these lengths that meet the thresholds. Pure. */
+bool tal_criteria_is_hopeless(const tal_criteria *criteria, int64_t score, int64_t member_len,
+                              int64_t representative_len);
+
 /* Whether an alignment meets the thresholds. Pure. */
 bool tal_criteria_check(const tal_criteria *criteria, const tal_certificate *certificate,
                         int64_t member_len, int64_t representative_len);

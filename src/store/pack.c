@@ -2,6 +2,7 @@
 #include "store/pack.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "seq/source.h"
 #include "store/pack_internal.h"
 
@@ -58,7 +59,8 @@ static tal_status finish(tal_comm *comm, const tal_pack_params *params, const ta
     for (size_t i = 0; i < params->info->file_count; i++)
         summary->text_bytes += file_bytes[i];
     status = tal_comm_agree(comm, status);
-    const tal_result_attribute attributes[] = {
+    enum { OWN_COUNT = 5 };
+    tal_result_attribute attributes[OWN_COUNT + TAL_PACK_RESULT_MAX] = {
         {.name = "records", .type = TAL_ATTRIBUTE_U64, .u64 = order->record_count},
         {.name = "representatives", .type = TAL_ATTRIBUTE_U64, .u64 = order->cluster_count},
         {.name = "residues",
@@ -69,6 +71,9 @@ static tal_status finish(tal_comm *comm, const tal_pack_params *params, const ta
          .u64 = order->residue_totals[0]},
         {.name = "text_bytes", .type = TAL_ATTRIBUTE_U64, .u64 = summary->text_bytes},
     };
+    TAL_ASSERT(params->result_count <= TAL_PACK_RESULT_MAX);
+    for (size_t i = 0; i < params->result_count; i++)
+        attributes[OWN_COUNT + i] = params->results[i];
     const tal_container_closing closing = {
         .path = params->path,
         .is_forced = params->is_forced,
@@ -80,7 +85,7 @@ static tal_status finish(tal_comm *comm, const tal_pack_params *params, const ta
         .parameters = params->parameters,
         .parameter_count = params->parameter_count,
         .summary = attributes,
-        .summary_count = sizeof(attributes) / sizeof(attributes[0]),
+        .summary_count = OWN_COUNT + params->result_count,
     };
     if (status == TAL_OK)
         status = tal_container_finish(writer, &closing, &summary->bytes);

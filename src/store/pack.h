@@ -22,7 +22,11 @@ typedef struct tal_pack_params {
     const tal_matrix *matrix;
     const tal_result_attribute *parameters; /* stored as they are */
     size_t parameter_count;
+    const tal_result_attribute *results; /* go to the summary, TAL_PACK_RESULT_MAX at most */
+    size_t result_count;
 } tal_pack_params;
+
+enum { TAL_PACK_RESULT_MAX = 16 };
 
 typedef struct tal_pack_summary {
     uint64_t text_bytes; /* of the input, uncompressed */

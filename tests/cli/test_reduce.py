@@ -48,6 +48,17 @@ class Reduce(cli.Case):
         self.assertEqual(expected, {(content[a], content[b]) for a, b in
                                     self.clusters(shuffled, "--identity", 60)})
 
+    def test_redundant_representatives_are_counted(self):
+        source = self.simulate("protein", 300)
+        told = []
+        for ranks in (1, 2):
+            run = self.run_ok("reduce", source, "--identity", 40, "--residual-sample", 1000,
+                              "--clusters", self.path("x.tsv"), "--force", ranks=ranks)
+            told += [line for line in run.err.splitlines() if "residual" in line]
+        self.assertEqual(len(told), 2)
+        self.assertEqual(told[0], told[1])
+        self.assertRegex(told[0], r"stand for 0 of \d+ representatives looked at")
+
     def test_the_other_strand_is_found(self):
         base = "".join(random.Random(1).choice("ACGT") for _ in range(300))
         turned = base[::-1].translate(str.maketrans("ACGT", "TGCA"))
