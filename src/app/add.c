@@ -159,7 +159,7 @@ static tal_status run_add(tal_run *run)
 {
     add_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
     tal_reduce_summary summary;
-    tal_stop_install();
+    tal_stop_install(false);
     tal_status status = tal_comm_agree(self.comm, open_base(&self));
     if (status == TAL_OK)
         status = load_new(&self);

@@ -287,14 +287,14 @@ static tal_status append_report(tal_buffer *text, const tal_dry_run *plan,
             "  %-*s%s, %d strand%s, query blocks: %" PRIu64 "\n"
             "  %-*s%.*g\n"
             "  %-*s%d x %d threads, %s kernels\n"
-            "  %-*s%.1f GCUPS, measured on all ranks at once\n"
+            "  %-*s%.*f GCUPS, measured on all ranks at once\n"
             "  %-*s%s; reading, and aligning the hits, come on top\n",
             LABEL_COLUMNS, "alphabet", tal_alphabet_name(query_info->alphabet),
             plan->needs.strand_count, plan->needs.strand_count == 1 ? "" : "s",
             queries->block_count, LABEL_COLUMNS, "cells", cells < 1e15 ? 15 : 4, cells,
             LABEL_COLUMNS, "ranks", tal_comm_size(plan->comm), plan->needs.thread_count,
-            tal_isa_name(plan->params->isa), LABEL_COLUMNS, "speed", cells_per_second * 1e-9,
-            LABEL_COLUMNS, "scoring", time);
+            tal_isa_name(plan->params->isa), LABEL_COLUMNS, "speed", cells_per_second < 1e9 ? 6 : 1,
+            cells_per_second * 1e-9, LABEL_COLUMNS, "scoring", time);
     if (status == TAL_OK && is_self)
         status = tal_buffer_printf(
             text, "  %-*squeries and references are the same: each pair is scored %s%s\n",

@@ -27,7 +27,8 @@ const char *tal_help_exit_meaning(tal_status status)
 {
     static const char *const meanings[TAL_STATUS_COUNT] = {
         [TAL_OK] = "success",
-        [TAL_ERR_INCOMPLETE] = "stopped before the end; the same command goes on from there",
+        [TAL_ERR_INCOMPLETE] =
+            "stopped before the end; the same command goes on from there, or begins anew",
         [TAL_ERR_USAGE] = "the command line is wrong",
         [TAL_ERR_CONFIG] = "the configuration file or an environment variable is wrong",
         [TAL_ERR_NO_INPUT] = "an input cannot be opened",

@@ -312,7 +312,7 @@ static tal_status write_set(const reduce_run *self)
 static tal_status run_reduce(tal_run *run)
 {
     reduce_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
-    tal_stop_install();
+    tal_stop_install(false);
     tal_status status = tal_comm_agree(self.comm, check_options(run));
     if (status == TAL_OK)
         status = load(&self);

@@ -528,7 +528,7 @@ static tal_status plan_only(tal_search_run *self)
 static tal_status run_search(tal_run *run)
 {
     tal_search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
-    tal_stop_install();
+    tal_stop_install(true);
     set_deadline(&self);
     tal_status status = tal_diagnosis_start(run, &self.diagnosis);
     if (status == TAL_OK)

@@ -9,7 +9,7 @@
 /* Ordered by severity: agreeing on the worst status over ranks takes the maximum. */
 typedef enum tal_status {
     TAL_OK = 0,
-    TAL_ERR_INCOMPLETE, /* stopped on request; the same command goes on */
+    TAL_ERR_INCOMPLETE, /* stopped on request; the same command ends it */
     TAL_ERR_USAGE,      /* the command line is wrong */
     TAL_ERR_CONFIG,     /* the configuration file is wrong */
     TAL_ERR_NO_INPUT,   /* an input cannot be opened */

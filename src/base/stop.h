@@ -1,7 +1,7 @@
 /* Being asked to stop: by a signal or because the time is up.
  *
- * Long work looks now and then and gives up with TAL_ERR_INCOMPLETE; what was finished before is
- * kept, so that the same command goes on from there.
+ * Long work looks now and then and gives up with TAL_ERR_INCOMPLETE. Where what was finished before
+ * is kept, the same command goes on from there; elsewhere it begins anew.
  */
 #ifndef TAL_BASE_STOP_H
 #define TAL_BASE_STOP_H
@@ -9,8 +9,9 @@
 #include "base/status.h"
 #include "base/types.h"
 
-/* From now on SIGTERM and SIGUSR1 ask to stop instead of ending the process. */
-void tal_stop_install(void);
+/* From now on SIGTERM and SIGUSR1 ask to stop instead of ending the process. is_kept: what the
+ * message says of the work done so far. Threads: main. */
+void tal_stop_install(bool is_kept);
 
 /* Ask to stop when tal_clock_ns() reaches `deadline_ns`; 0: never. */
 void tal_stop_set_deadline(uint64_t deadline_ns);
