@@ -5,8 +5,9 @@ command -v mandoc >/dev/null || {
     echo 'skipped: mandoc is not installed'
     exit 77
 }
-page=$(mktemp) || exit 1
-trap 'rm -f "$page"' EXIT
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+page=$work/talaria.1 # mandoc compares the section with the file's name
 ASAN_OPTIONS=detect_leaks=0 "$1" --man >"$page" || exit 1
 [ -s "$page" ] || exit 1
 # A machine's clock may lie before the release: its date is no fault of the page.
