@@ -44,45 +44,6 @@ void tal_families_destroy(tal_families *families)
     tal_free(families);
 }
 
-/* Does what is needed with a decoded text block, whose first record is `first`. */
-typedef tal_status text_function(void *context, const tal_text *text, tal_gid first);
-
-/* Decode those of this rank's text blocks that hold a wanted record (NULL: all). Not collective. */
-static tal_status for_texts(tal_families *families, const bool *is_wanted, text_function *function,
-                            void *context)
-{
-    tal_unpacker *unpacker = families->unpacker;
-    const tal_container *container = families->container;
-    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_BLOCKS;
-    size_t at, end;
-    tal_unpack_share(unpacker, 0, tal_container_block_count(container, TAL_BLOCKS_TEXT), &at, &end);
-    const tal_gid share_begin = tal_container_block_begin(container, TAL_BLOCKS_TEXT, at).count;
-    tal_text_job *jobs = tal_alloc_zero(batch * sizeof(*jobs));
-    tal_status status = jobs == NULL ? TAL_ERR_MEMORY : TAL_OK;
-    while (at < end && status == TAL_OK) {
-        size_t count = 0;
-        for (; at < end && count < batch; at++) {
-            const tal_gid first = tal_container_block_begin(container, TAL_BLOCKS_TEXT, at).count;
-            const uint64_t records = tal_container_block(container, TAL_BLOCKS_TEXT, at).count;
-            if (is_wanted == NULL ||
-                memchr(is_wanted + (first - share_begin), true, (size_t)records) != NULL)
-                jobs[count++].idx = at;
-        }
-        status = tal_unpack_texts(unpacker, jobs, count);
-        for (size_t i = 0; i < count && status == TAL_OK; i++) {
-            if (jobs[i].status != TAL_OK)
-                status = tal_container_damaged(container, TAL_BLOCKS_TEXT, jobs[i].idx,
-                                               "it cannot be decoded");
-            else
-                status = function(
-                    context, &jobs[i].text,
-                    tal_container_block_begin(container, TAL_BLOCKS_TEXT, jobs[i].idx).count);
-        }
-    }
-    tal_text_jobs_destroy(jobs, batch);
-    return status;
-}
-
 typedef struct place_run {
     const tal_families *families;
     tal_outbox outbox;
@@ -174,7 +135,7 @@ static tal_status find_places(tal_families *families)
     tal_buffer received = {0};
     tal_status status = tal_outbox_init(&run.outbox, 1, (size_t)tal_comm_size(families->comm));
     if (status == TAL_OK)
-        status = for_texts(families, NULL, place_text, &run);
+        status = tal_unpack_visit_texts(families->unpacker, NULL, place_text, &run);
     status = tal_comm_agree(families->comm, status);
     if (status == TAL_OK)
         status = tal_outbox_exchange(&run.outbox, families->comm, &received, NULL);
@@ -463,7 +424,7 @@ tal_status tal_families_name(tal_families *families, bool *is_wanted,
     tal_status status =
         tal_seqset_create(tal_container_alphabet(families->container), &records.set);
     if (status == TAL_OK)
-        status = for_texts(families, is_wanted, name_text, &run);
+        status = tal_unpack_visit_texts(families->unpacker, is_wanted, name_text, &run);
     status = tal_comm_agree(comm, status);
     if (status == TAL_OK)
         status = ask_representatives(families, &run.places, &records.representatives);
@@ -472,7 +433,8 @@ tal_status tal_families_name(tal_families *families, bool *is_wanted,
     if (status == TAL_OK) {
         tal_buffer_reset(&run.places);
         run.headers = records.set;
-        status = tal_comm_agree(comm, for_texts(families, is_wanted, name_text, &run));
+        status = tal_comm_agree(
+            comm, tal_unpack_visit_texts(families->unpacker, is_wanted, name_text, &run));
     }
     if (status == TAL_OK)
         status = ask_representatives(families, &run.places, &records.representatives);

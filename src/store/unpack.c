@@ -128,6 +128,40 @@ void tal_text_jobs_destroy(tal_text_job *jobs, size_t count)
     tal_free(jobs);
 }
 
+tal_status tal_unpack_visit_texts(tal_unpacker *unpacker, const bool *is_wanted,
+                                  tal_text_visitor *visit, void *context)
+{
+    const tal_container *container = unpacker->container;
+    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_BLOCKS;
+    size_t at, end;
+    tal_unpack_share(unpacker, 0, tal_container_block_count(container, TAL_BLOCKS_TEXT), &at, &end);
+    const tal_gid share_begin = tal_container_block_begin(container, TAL_BLOCKS_TEXT, at).count;
+    tal_text_job *jobs = tal_alloc_zero(batch * sizeof(*jobs));
+    tal_status status = jobs == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    while (at < end && status == TAL_OK) {
+        size_t count = 0;
+        for (; at < end && count < batch; at++) {
+            const tal_gid first = tal_container_block_begin(container, TAL_BLOCKS_TEXT, at).count;
+            const uint64_t records = tal_container_block(container, TAL_BLOCKS_TEXT, at).count;
+            if (is_wanted == NULL ||
+                memchr(is_wanted + (first - share_begin), true, (size_t)records) != NULL)
+                jobs[count++].idx = at;
+        }
+        status = tal_unpack_texts(unpacker, jobs, count);
+        for (size_t i = 0; i < count && status == TAL_OK; i++) {
+            if (jobs[i].status != TAL_OK)
+                status = tal_container_damaged(container, TAL_BLOCKS_TEXT, jobs[i].idx,
+                                               "it cannot be decoded");
+            else
+                status =
+                    visit(context, &jobs[i].text,
+                          tal_container_block_begin(container, TAL_BLOCKS_TEXT, jobs[i].idx).count);
+        }
+    }
+    tal_text_jobs_destroy(jobs, batch);
+    return status;
+}
+
 /* The first of rising gids that is `gid` or above. */
 static size_t first_from(const uint64_t *gids, size_t count, uint64_t gid)
 {

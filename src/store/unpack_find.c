@@ -46,10 +46,19 @@ static size_t id_bytes(const char *header, size_t bytes)
     return len;
 }
 
+typedef struct id_search {
+    const wanted_id *wanted;
+    size_t count;
+    tal_buffer *gids;
+    uint64_t *found; /* bits, by the order in which ids were given */
+} id_search;
+
 /* Note the records of a block that are looked for. */
-static tal_status search_text(const tal_text *text, uint64_t first, const wanted_id *wanted,
-                              size_t count, tal_buffer *out_gids, uint64_t *found)
+static tal_status search_text(void *context, const tal_text *text, tal_gid first)
 {
+    const id_search *search = context;
+    const wanted_id *wanted = search->wanted;
+    const size_t count = search->count;
     tal_status status = TAL_OK;
     for (size_t i = 0; i < text->record_count && status == TAL_OK; i++) {
         const tal_text_record *record = tal_text_get(text, i);
@@ -59,43 +68,12 @@ static tal_status search_text(const tal_text *text, uint64_t first, const wanted
         if (hit == NULL)
             continue;
         const uint64_t gid = first + i;
-        status = tal_buffer_append(out_gids, &gid, sizeof(gid));
+        status = tal_buffer_append(search->gids, &gid, sizeof(gid));
         while (hit > wanted && compare_ids(hit - 1, &key) == 0)
             hit--;
         for (; hit < wanted + count && compare_ids(hit, &key) == 0; hit++)
-            found[hit->idx / 64] |= UINT64_C(1) << (hit->idx % 64);
+            search->found[hit->idx / 64] |= UINT64_C(1) << (hit->idx % 64);
     }
-    return status;
-}
-
-/* Look through this rank's share of the text blocks. Not collective. */
-static tal_status search_share(tal_unpacker *unpacker, const wanted_id *wanted, size_t count,
-                               tal_buffer *out_gids, uint64_t *found)
-{
-    const tal_container *container = unpacker->container;
-    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_BLOCKS;
-    size_t at, end;
-    tal_unpack_share(unpacker, 0, tal_container_block_count(container, TAL_BLOCKS_TEXT), &at, &end);
-    tal_text_job *jobs = tal_alloc_zero(batch * sizeof(*jobs));
-    tal_status status = jobs == NULL ? TAL_ERR_MEMORY : TAL_OK;
-    while (at < end && status == TAL_OK) {
-        const size_t job_count = end - at < batch ? end - at : batch;
-        for (size_t i = 0; i < job_count; i++)
-            jobs[i].idx = at + i;
-        status = tal_unpack_texts(unpacker, jobs, job_count);
-        for (size_t i = 0; i < job_count && status == TAL_OK; i++) {
-            if (jobs[i].status != TAL_OK)
-                status = tal_container_damaged(container, TAL_BLOCKS_TEXT, at + i,
-                                               "it cannot be decoded");
-            else
-                status =
-                    search_text(&jobs[i].text,
-                                tal_container_block_begin(container, TAL_BLOCKS_TEXT, at + i).count,
-                                wanted, count, out_gids, found);
-        }
-        at += job_count;
-    }
-    tal_text_jobs_destroy(jobs, batch);
     return status;
 }
 
@@ -126,8 +104,9 @@ tal_status tal_unpack_find(tal_unpacker *unpacker, const char *const *ids, size_
     const size_t word_count = id_count / 64 + 1;
     uint64_t *found = tal_alloc_zero(word_count * sizeof(*found));
     tal_status status = wanted == NULL || found == NULL ? TAL_ERR_MEMORY : TAL_OK;
+    id_search search = {.wanted = wanted, .count = id_count, .gids = &mine, .found = found};
     if (status == TAL_OK)
-        status = search_share(unpacker, wanted, id_count, &mine, found);
+        status = tal_unpack_visit_texts(unpacker, NULL, search_text, &search);
     status = tal_comm_agree(unpacker->comm, status);
     if (status == TAL_OK)
         status = share_all(unpacker->comm, &mine, out_gids);

@@ -80,6 +80,15 @@ tal_status tal_unpack_texts(tal_unpacker *unpacker, tal_text_job *jobs, size_t c
 
 void tal_text_jobs_destroy(tal_text_job *jobs, size_t count);
 
+/* Does what is needed with a decoded text block, whose first record is `first`. */
+typedef tal_status tal_text_visitor(void *context, const tal_text *text, tal_gid first);
+
+/* Decode those of this rank's share of the text blocks that hold a wanted record (an entry for each
+ * record of the share; NULL: all), and visit them in order. A block that cannot be decoded is a
+ * TAL_ERR_DATA that names it. Not collective. */
+tal_status tal_unpack_visit_texts(tal_unpacker *unpacker, const bool *is_wanted,
+                                  tal_text_visitor *visit, void *context);
+
 /* This rank's share of [begin, end). */
 void tal_unpack_share(const tal_unpacker *unpacker, size_t begin, size_t end, size_t *out_begin,
                       size_t *out_end);

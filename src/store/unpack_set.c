@@ -80,11 +80,18 @@ static tal_status send_row(tal_outbox *outbox, size_t rank, set_row row)
     return tal_buffer_append(tal_outbox_at(outbox, 0, rank), &row, sizeof(row));
 }
 
+typedef struct text_sender {
+    const set_run *run;
+    tal_outbox *outbox;
+} text_sender;
+
 /* The records of a decoded block of text to the ranks that decode their residues. */
-static tal_status send_text(const set_run *run, const tal_text *text, tal_gid first,
-                            tal_outbox *outbox)
+static tal_status send_text(void *context, const tal_text *text, tal_gid first)
 {
+    const text_sender *sender = context;
+    const set_run *run = sender->run;
     const tal_unpacker *unpacker = run->unpacker;
+    tal_outbox *outbox = sender->outbox;
     tal_status status = TAL_OK;
     for (size_t i = 0; i < text->record_count && status == TAL_OK; i++) {
         const tal_text_place place = tal_text_get(text, i)->place;
@@ -102,36 +109,6 @@ static tal_status send_text(const set_run *run, const tal_text *text, tal_gid fi
                 place.cluster <= run->cluster_begin[2 * rank + 1])
                 status = send_row(outbox, rank, row);
     }
-    return status;
-}
-
-/* Read this rank's share of the text blocks. Not collective. */
-static tal_status read_texts(set_run *run, tal_outbox *outbox)
-{
-    tal_unpacker *unpacker = run->unpacker;
-    const tal_container *container = unpacker->container;
-    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_BLOCKS;
-    size_t at, end;
-    tal_unpack_share(unpacker, 0, tal_container_block_count(container, TAL_BLOCKS_TEXT), &at, &end);
-    tal_text_job *jobs = tal_alloc_zero(batch * sizeof(*jobs));
-    tal_status status = jobs == NULL ? TAL_ERR_MEMORY : TAL_OK;
-    while (at < end && status == TAL_OK) {
-        const size_t count = end - at < batch ? end - at : batch;
-        for (size_t i = 0; i < count; i++)
-            jobs[i].idx = at + i;
-        status = tal_unpack_texts(unpacker, jobs, count);
-        for (size_t i = 0; i < count && status == TAL_OK; i++) {
-            if (jobs[i].status != TAL_OK)
-                status = tal_container_damaged(container, TAL_BLOCKS_TEXT, at + i,
-                                               "it cannot be decoded");
-            else
-                status = send_text(
-                    run, &jobs[i].text,
-                    tal_container_block_begin(container, TAL_BLOCKS_TEXT, at + i).count, outbox);
-        }
-        at += count;
-    }
-    tal_text_jobs_destroy(jobs, batch);
     return status;
 }
 
@@ -154,8 +131,9 @@ static tal_status learn_records(set_run *run)
     tal_status status = find_clusters(run);
     if (status == TAL_OK)
         status = tal_outbox_init(&outbox, 1, run->rank_count);
+    text_sender sender = {.run = run, .outbox = &outbox};
     if (status == TAL_OK)
-        status = read_texts(run, &outbox);
+        status = tal_unpack_visit_texts(run->unpacker, NULL, send_text, &sender);
     status = tal_comm_agree(comm, status);
     if (status == TAL_OK)
         status = tal_outbox_exchange(&outbox, comm, &run->rows, NULL);
