@@ -1,7 +1,9 @@
 /* talaria reduce: fewer references, each of which verifiably stands for others. */
 #include "app/cluster_format.h"
 #include "app/command.h"
+#include "app/reduce_keep.h"
 #include "app/reduced.h"
+#include "app/resume.h"
 #include "app/stats_obtain.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
@@ -104,6 +106,13 @@ static const tal_option options[] = {
      .max = 1000,
      .conf_key = "input.open_files",
      .help = "input files read at the same time"},
+    {.name = "max-time",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "SECONDS",
+     .default_text = "0",
+     .max = 1e9,
+     .help = "stop in time, keeping what is found (exit code 75); 0: two minutes before the end of "
+             "the Slurm job, if there is one"},
     {.name = "memory",
      .kind = TAL_VALUE_BYTES,
      .value_name = "BYTES",
@@ -126,6 +135,7 @@ typedef struct reduce_run {
     tal_assignment *assignment;
     tal_clusters *clusters;
     tal_reduce_summary summary;
+    tal_reduce_keep keep;
     uint64_t start_ns;
 } reduce_run;
 
@@ -148,20 +158,48 @@ static const struct {
 };
 enum { OUTPUT_COUNT = sizeof(outputs) / sizeof(*outputs) };
 
+/* The file that the job lies beside. */
+static const char *first_output(const tal_run *run)
+{
+    const char *path = tal_run_text(run, "output");
+    for (int i = 0; path == NULL && i < OUTPUT_COUNT; i++)
+        path = tal_run_text(run, outputs[i].option);
+    return path;
+}
+
+/* May the files be written? */
+static tal_status check_outputs(const tal_run *run)
+{
+    const char *path = tal_run_text(run, "output");
+    tal_status status =
+        path == NULL ? TAL_OK : tal_reduced_check(run, path, tal_run_flag(run, "force"), 0);
+    for (int i = 0; i < OUTPUT_COUNT && status == TAL_OK; i++)
+        status = check_output(run, outputs[i].option);
+    return status;
+}
+
+/* Not collective. */
 static tal_status check_options(const tal_run *run)
 {
-    bool has_output = tal_run_text(run, "output") != NULL;
-    for (int i = 0; i < OUTPUT_COUNT; i++) {
-        tal_status status = check_output(run, outputs[i].option);
-        if (status != TAL_OK)
-            return status;
-        has_output |= tal_run_text(run, outputs[i].option) != NULL;
-    }
-    if (!has_output)
+    const char *path = first_output(run);
+    if (path == NULL)
         return tal_fail(TAL_ERR_USAGE,
                         "reduce needs a file to write: give '-o FILE' or '--clusters FILE'");
-    const char *path = tal_run_text(run, "output");
-    return path == NULL ? TAL_OK : tal_reduced_check(run, path, tal_run_flag(run, "force"), 0);
+    /* An unfinished run may have written some of them: seen when it is gone on with. */
+    return tal_reduce_keep_exists(path) ? TAL_OK : check_outputs(run);
+}
+
+/* Find the representatives, from where an unfinished run ended. Collective; agreed status. */
+static tal_status reduce(reduce_run *self)
+{
+    tal_status status = tal_reduce_keep_begin(self->run, &self->params, &self->info, &self->keep);
+    self->params.keeper = &self->keep.keeper;
+    if (status == TAL_OK)
+        status = tal_reduce(self->comm, self->team, self->set, &self->params, &self->assignment,
+                            &self->summary);
+    if (status == TAL_OK && self->summary.was_finished == 0)
+        status = tal_comm_agree(self->comm, check_outputs(self->run));
+    return status;
 }
 
 static tal_status load(reduce_run *self)
@@ -299,7 +337,8 @@ static tal_status write_set(const reduce_run *self)
     };
     const tal_pack_params pack = {
         .path = tal_run_text(self->run, "output"),
-        .is_forced = tal_run_flag(self->run, "force"),
+        .folder = tal_job_folder(self->keep.job),
+        .is_forced = tal_run_flag(self->run, "force") || summary->was_finished != 0,
         .set = self->set,
         .info = &self->info,
         .assignment = self->assignment,
@@ -312,8 +351,11 @@ static tal_status write_set(const reduce_run *self)
 static tal_status run_reduce(tal_run *run)
 {
     reduce_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
-    tal_stop_install(false);
+    tal_stop_install(true);
+    tal_resume_set_deadline(run, self.start_ns);
     tal_status status = tal_comm_agree(self.comm, check_options(run));
+    if (status == TAL_OK)
+        status = tal_reduce_keep_open(run, first_output(run), &self.keep);
     if (status == TAL_OK)
         status = load(&self);
     if (status == TAL_OK)
@@ -324,8 +366,7 @@ static tal_status run_reduce(tal_run *run)
         status =
             tal_stats_obtain(run, self.team, &self.matrix, self.params.gaps, &self.params.stats);
     if (status == TAL_OK)
-        status = tal_reduce(self.comm, self.team, self.set, &self.params, &self.assignment,
-                            &self.summary);
+        status = reduce(&self);
     if (status == TAL_OK)
         status = write_tables(&self);
     if (status == TAL_OK && tal_run_text(run, "output") != NULL)
@@ -334,6 +375,7 @@ static tal_status run_reduce(tal_run *run)
         report(&self);
     if (status == TAL_OK)
         report_sizes(&self);
+    tal_job_close(self.keep.job, status == TAL_OK);
     tal_clusters_destroy(self.clusters);
     tal_assignment_destroy(self.assignment);
     tal_team_destroy(self.team);
@@ -356,7 +398,10 @@ const tal_command tal_command_reduce = {
         "number of ranks and threads, any memory, and any order of the input.\n"
         "\n"
         "Equal sequences are found first. Then sequences that share k-mers are compared, in rounds "
-        "with different seeds; each round looks at the representatives of the one before.",
+        "with different seeds; each round looks at the representatives of the one before.\n"
+        "\n"
+        "What was found is kept in the folder FILE.job until the files are complete: stopped or "
+        "killed, the same command goes on with it, on any number of ranks.",
     .examples = "talaria reduce references.fasta --identity 90 --clusters clusters.tsv\n"
                 "mpirun -n 8 talaria reduce nr.fasta.zst --identity 50 --coverage 80 --clusters "
                 "nr50.tsv\n",

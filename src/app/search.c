@@ -3,20 +3,18 @@
 
 #include "app/dry_run.h"
 #include "app/gpu.h"
+#include "app/resume.h"
 #include "app/stats_obtain.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "conf/environment.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 static const tal_option options[] = {
     {.name = "output",
@@ -367,29 +365,13 @@ static tal_status begin_job(tal_search_run *self)
     tal_result_attribute list[ATTRIBUTE_LIMIT];
     size_t count = tal_search_run_parameters(self, list);
     tal_buffer text = {0};
-    tal_status status = TAL_OK;
-    for (size_t i = 0; i < count && status == TAL_OK; i++) {
-        if (strcmp(list[i].name, "command_line") == 0)
-            continue; /* Ranks, threads and paths may differ. */
-        if (list[i].type == TAL_ATTRIBUTE_TEXT)
-            status = tal_buffer_printf(&text, "%s %s\n", list[i].name, list[i].text);
-        else if (list[i].type == TAL_ATTRIBUTE_U64)
-            status = tal_buffer_printf(&text, "%s %" PRIu64 "\n", list[i].name, list[i].u64);
-        else
-            status = tal_buffer_printf(&text, "%s %.17g\n", list[i].name, list[i].f64);
-    }
-    uint64_t hash = 0;
-    for (size_t i = 0; i < self->reference_info.file_count; i++)
-        hash = hash * 31 + self->reference_info.files[i].hash;
+    tal_status status = tal_resume_append_values(list, count, &text);
     if (status == TAL_OK)
-        status = tal_buffer_printf(
-            &text,
-            "matrix_hash %016" PRIx64 "\nreferences %" PRIu64 "\nreference_residues %" PRIu64
-            "\nreference_hash %016" PRIx64 "\nblock_residues %d\nblock_queries %u\neach_pair %s\n",
-            tal_matrix_hash(&self->matrix), self->reference_info.sequence_count,
-            self->reference_info.residue_count, hash, BLOCK_RESIDUES,
-            tal_search_run_block_queries(self),
-            self->params.is_mirrored ? "scored once" : "scored as asked");
+        status = tal_resume_append_input(&self->matrix, &self->reference_info, &text);
+    if (status == TAL_OK)
+        status = tal_buffer_printf(&text, "block_residues %d\nblock_queries %u\neach_pair %s\n",
+                                   BLOCK_RESIDUES, tal_search_run_block_queries(self),
+                                   self->params.is_mirrored ? "scored once" : "scored as asked");
     if (status == TAL_OK)
         status = tal_buffer_append(&text, "", 1);
     status = tal_comm_agree(self->comm, status);
@@ -401,19 +383,6 @@ static tal_status begin_job(tal_search_run *self)
                 tal_job_folder(self->job), tal_job_resumed_count(self->job));
     tal_buffer_deinit(&text);
     return status;
-}
-
-/* When to stop by ourselves. */
-static void set_deadline(const tal_search_run *self)
-{
-    double seconds = tal_run_real(self->run, "max-time");
-    const char *job_end = tal_variable_find(TAL_VARIABLE_SLURM_JOB_END_TIME);
-    if (seconds > 0) {
-        tal_stop_set_deadline(self->start_ns + (uint64_t)(seconds * 1e9));
-    } else if (job_end != NULL) {
-        double left = difftime((time_t)strtoll(job_end, NULL, 10), time(NULL)) - JOB_END_SECONDS;
-        tal_stop_set_deadline(tal_clock_ns() + (left > 0 ? (uint64_t)(left * 1e9) : 1));
-    }
 }
 
 /* All that a search and its plan have in common. */
@@ -529,7 +498,7 @@ static tal_status run_search(tal_run *run)
 {
     tal_search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
     tal_stop_install(true);
-    set_deadline(&self);
+    tal_resume_set_deadline(run, self.start_ns);
     tal_status status = tal_diagnosis_start(run, &self.diagnosis);
     if (status == TAL_OK)
         status = set_up(&self);

@@ -18,7 +18,6 @@ enum {
     BLOCK_QUERIES = 1 << 12,
     TRACE_BYTES = 1 << 26,
     ATTRIBUTE_LIMIT = 128,
-    JOB_END_SECONDS = 120, /* before the end of a Slurm job: time to stop */
 };
 
 /* Everything a search owns; one exit cleans up. */

@@ -50,3 +50,10 @@ tal_status tal_stop_check(void)
         return tal_fail(TAL_ERR_INCOMPLETE, "stopped because the time is up; %s", consequence());
     return TAL_OK;
 }
+
+bool tal_stop_is_asked(void)
+{
+    uint64_t deadline_ns = atomic_load_explicit(&request.deadline_ns, memory_order_relaxed);
+    return atomic_load_explicit(&request.signal, memory_order_relaxed) != 0 ||
+           (deadline_ns != 0 && tal_clock_ns() >= deadline_ns);
+}

@@ -20,4 +20,7 @@ void tal_stop_set_deadline(uint64_t deadline_ns);
  * Threads: any. Cost: tens of nanoseconds. */
 tal_status tal_stop_check(void);
 
+/* Whether tal_stop_check would fail, without a message. Threads: any. */
+bool tal_stop_is_asked(void);
+
 #endif

@@ -136,6 +136,20 @@ static tal_status read_piece(const tal_job *job, const tal_piece *piece, tal_buf
     return TAL_OK;
 }
 
+/* Forget what was done again later: the last record of a block counts. */
+static void forget_superseded(tal_journal *journal)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < journal->entry_count; i++) {
+        bool is_last = true;
+        for (size_t k = i + 1; k < journal->entry_count && is_last; k++)
+            is_last = journal->entries[k].record.block != journal->entries[i].record.block;
+        if (is_last)
+            journal->entries[kept++] = journal->entries[i];
+    }
+    journal->entry_count = kept;
+}
+
 /* Forget finished blocks whose pieces are not as the journal says. The ranks share the reading.
  * Collective; agreed status. */
 static tal_status check_segments(tal_job *job)
@@ -164,7 +178,7 @@ static tal_status check_segments(tal_job *job)
     size_t kept = 0;
     for (size_t i = 0; i < journal->entry_count; i++) {
         if (is_bad[i] != 0)
-            tal_log(TAL_LOG_WARN, "block %" PRIu64 " in '%s' is damaged and is redone",
+            tal_log(TAL_LOG_WARN, "part %" PRIu64 " of the work in '%s' is damaged and is redone",
                     journal->entries[i].record.block, job->folder);
         else
             journal->entries[kept++] = journal->entries[i];
@@ -206,15 +220,10 @@ tal_status tal_job_begin(tal_job *job, const char *parameters, tal_alphabet alph
                         "cannot go on with the unfinished work in '%s', something has changed: %s; "
                         "remove the folder, or give --force to start again",
                         job->folder, difference);
+    forget_superseded(&job->journal);
     status = is_same ? check_segments(job) : start_anew(job, parameters);
-    if (status != TAL_OK)
-        return status;
-    /* A block done twice has two entries. */
-    for (size_t i = 0; i < job->journal.entry_count; i++)
-        job->resumed_count +=
-            tal_journal_find(&job->journal, job->journal.entries[i].record.block) ==
-            &job->journal.entries[i];
-    return TAL_OK;
+    job->resumed_count = job->journal.entry_count;
+    return status;
 }
 
 tal_status tal_job_find(tal_job *job, uint64_t block, const tal_seqset *queries,
@@ -277,7 +286,7 @@ static tal_status read_good_piece(tal_job *job, uint64_t block, const tal_piece 
     tal_status status = read_piece(job, piece, &job->bytes, &is_good);
     if (status == TAL_OK && !is_good)
         status = tal_fail(TAL_ERR_IO,
-                          "block %" PRIu64 " in '%s' cannot be read back as it was written; run "
+                          "part %" PRIu64 " of '%s' cannot be read back as it was written; run "
                           "the same command again to redo it",
                           block, job->folder);
     return status;
@@ -302,8 +311,7 @@ static tal_status read_queries(tal_job *job, const tal_block_record *record)
     return tal_comm_agree(job->comm, status);
 }
 
-/* This rank's share of the hits of a block. Collective; agreed status. */
-static tal_status read_hits(tal_job *job, const tal_journal_entry *entry, tal_block_hits *out_hits)
+tal_status tal_job_read_share(tal_job *job, const tal_journal_entry *entry)
 {
     size_t begin = 0;
     size_t end = 0;
@@ -312,6 +320,13 @@ static tal_status read_hits(tal_job *job, const tal_journal_entry *entry, tal_bl
     for (size_t i = begin; i < end && status == TAL_OK; i++)
         status =
             read_good_piece(job, entry->record.block, &job->journal.pieces[entry->piece_begin + i]);
+    return tal_comm_agree(job->comm, status);
+}
+
+/* This rank's share of the hits of a block. Collective; agreed status. */
+static tal_status read_hits(tal_job *job, const tal_journal_entry *entry, tal_block_hits *out_hits)
+{
+    tal_status status = tal_job_read_share(job, entry);
     if (status == TAL_OK)
         status = tal_hits_decode(job->bytes.data, job->bytes.bytes, &job->rows, out_hits);
     return tal_comm_agree(job->comm, status);

@@ -77,6 +77,18 @@ typedef struct tal_job_references {
 tal_status tal_job_mark_hits(tal_job *job, const tal_job_references *references,
                              uint64_t sequence_count, bool *is_hit);
 
+/* Keep the state of work that is not cut into blocks: numbers that are the same on all ranks, and
+ * bytes of each. After this it survives; the one before it is kept too, older ones are not.
+ * Collective; agreed status. */
+tal_status tal_job_keep_state(tal_job *job, const uint64_t *numbers, size_t count,
+                              const tal_buffer *bytes);
+
+/* The state that was kept last and is whole: its numbers (TAL_ERR_DATA when they are not `count`),
+ * and appended to out_bytes this rank's share of its bytes, those of one rank never parted.
+ * Collective; agreed status. */
+tal_status tal_job_find_state(tal_job *job, uint64_t *out_numbers, size_t count,
+                              tal_buffer *out_bytes, bool *out_is_found);
+
 /* Release; the folder is removed when is_done or when no block is finished. Accepts NULL.
  * Collective. */
 void tal_job_close(tal_job *job, bool is_done);

@@ -30,4 +30,8 @@ void tal_job_segment_path(const tal_job *job, uint64_t segment, char *path);
 /* Append to the journal. Collective; agreed status. */
 tal_status tal_job_append(tal_job *job, const tal_buffer *record);
 
+/* Read this rank's share of a block's pieces, about equal bytes on each, into `bytes`. Collective;
+ * agreed status. */
+tal_status tal_job_read_share(tal_job *job, const tal_journal_entry *entry);
+
 #endif

@@ -13,6 +13,7 @@
 #include "reduce/reduction.h"
 
 #include "base/alloc.h"
+#include "base/stop.h"
 #include "reduce/outbox.h"
 #include "reduce/sort.h"
 
@@ -231,7 +232,9 @@ static tal_status run_pass(search *state, tal_buffer *pairs)
 {
     tal_reduction *self = state->self;
     tal_buffer tuples = {0};
-    tal_status status = gather_tuples(state, &tuples);
+    tal_status status = tal_comm_agree(self->comm, tal_stop_check());
+    if (status == TAL_OK)
+        status = gather_tuples(state, &tuples);
     if (status == TAL_OK)
         status = tal_team_for(self->team, (state->tuple_count + GROUP_UNIT - 1) / GROUP_UNIT,
                               pair_unit, state);

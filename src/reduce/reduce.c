@@ -11,6 +11,7 @@
 
 #include "align/cigar.h"
 #include "base/alloc.h"
+#include "base/stop.h"
 #include "reduce/ids.h"
 #include "reduce/outbox.h"
 #include "reduce/rounds.h"
@@ -79,10 +80,9 @@ static tal_status answer_gid(const void *context, uint64_t local, tal_buffer *re
 }
 
 /* Everybody but the members takes part in the next round; representatives are asked anew unless
- * they are frozen. *out_pool: how many take part, of all ranks. Collective. */
-static void open_pool(tal_reduction *self, bool is_frozen, uint64_t *out_pool)
+ * they are frozen. */
+static void open_pool(tal_reduction *self, bool is_frozen)
 {
-    *out_pool = 0;
     for (tal_lid local = 0; local < self->count; local++) {
         uint8_t state = tal_reduction_state(self, local);
         self->is_in_pool[local] = state != TAL_VERTEX_MEMBER;
@@ -91,26 +91,28 @@ static void open_pool(tal_reduction *self, bool is_frozen, uint64_t *out_pool)
             self->degrees[local], tal_reduction_id(self, local));
         if (self->is_in_pool[local])
             tal_reduction_set_state(self, local, TAL_VERTEX_OPEN);
-        *out_pool += self->is_in_pool[local];
+        self->cursors[local] = 0;
     }
-    tal_comm_sum_u64(self->comm, out_pool, 1);
 }
 
-static uint64_t count_members(const tal_reduction *self)
+/* What the round found, of how many. Collective. */
+static void count_found(tal_reduction *self)
 {
-    uint64_t count = 0;
-    for (tal_lid local = 0; local < self->count; local++)
-        count += tal_reduction_state(self, local) == TAL_VERTEX_MEMBER;
-    tal_comm_sum_u64(self->comm, &count, 1);
-    return count;
+    uint64_t sums[2] = {0};
+    for (tal_lid local = 0; local < self->count; local++) {
+        sums[0] += self->is_in_pool[local];
+        sums[1] += self->is_in_pool[local] && tal_reduction_state(self, local) == TAL_VERTEX_MEMBER;
+    }
+    tal_comm_sum_u64(self->comm, sums, 2);
+    self->summary.last_round_pool = sums[0];
+    self->summary.last_round_members = sums[1];
 }
 
-/* One round. Collective; agreed status. */
-static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_frozen,
-                            uint64_t *out_orphans)
+/* One round, or the rest of it. Collective; agreed status. */
+static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_frozen)
 {
-    uint64_t pool, members = count_members(self);
-    open_pool(self, is_frozen, &pool);
+    if (self->position.is_within == 0)
+        open_pool(self, is_frozen);
     tal_status status = tal_candidates_find(self, seed);
     if (status == TAL_OK)
         status = tal_greedy_decide(self);
@@ -118,31 +120,59 @@ static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_f
     if (status != TAL_OK)
         return status;
     self->summary.round_count++;
-    if (!is_frozen) {
-        self->summary.last_round_pool = pool;
-        self->summary.last_round_members = count_members(self) - members;
-    }
-    return tal_adopt_orphans(self, out_orphans);
+    if (!is_frozen)
+        count_found(self);
+    return tal_adopt_orphans(self, &self->position.orphans);
 }
 
-static tal_status run_rounds(tal_reduction *self)
+/* A stage is over. Collective; agreed status. */
+static tal_status end_stage(tal_reduction *self)
 {
-    const tal_rounds rounds =
-        tal_rounds_for(self->params->matrix->alphabet, self->params->identity);
-    tal_status status = TAL_OK;
-    uint64_t pool, orphans = 0;
-    open_pool(self, false, &pool);
-    if (self->params->order == TAL_REDUCE_COVER)
-        status = tal_candidates_count_degrees(self, &rounds.degrees);
-    for (size_t i = 0; status == TAL_OK && i < rounds.count; i++)
-        status = run_round(self, &rounds.seeds[i], false, &orphans);
-    if (status == TAL_OK && orphans > 0)
-        status = run_round(self, &rounds.seeds[rounds.count - 1], true, &orphans);
+    self->position.stage++;
+    self->position.is_within = 0;
+    tal_status status = tal_state_keep(self);
+    if (status == TAL_OK && self->params->keeper != NULL)
+        status = tal_comm_agree(self->comm, tal_stop_check());
     return status;
 }
 
-/* Sum over workers and ranks. Collective. */
-static void sum_up(tal_reduction *self)
+/* Degrees, the rounds, one more for orphans that are left, and the residual redundancy: each a
+ * stage, from the first that is not over. Collective; agreed status. */
+static tal_status run_stages(tal_reduction *self)
+{
+    const tal_rounds rounds =
+        tal_rounds_for(self->params->matrix->alphabet, self->params->identity);
+    tal_reduction_position *position = &self->position;
+    tal_status status = TAL_OK;
+    self->summary.was_finished = position->stage > rounds.count + 2;
+    if (position->stage == 0) {
+        open_pool(self, false);
+        if (self->params->order == TAL_REDUCE_COVER)
+            status = tal_candidates_count_degrees(self, &rounds.degrees);
+        if (status == TAL_OK)
+            status = end_stage(self);
+    }
+    while (status == TAL_OK && position->stage <= rounds.count) {
+        status = run_round(self, &rounds.seeds[position->stage - 1], false);
+        if (status == TAL_OK)
+            status = end_stage(self);
+    }
+    if (status == TAL_OK && position->stage == rounds.count + 1) {
+        if (position->orphans > 0)
+            status = run_round(self, &rounds.seeds[rounds.count - 1], true);
+        if (status == TAL_OK)
+            status = end_stage(self);
+    }
+    if (status == TAL_OK && position->stage == rounds.count + 2) {
+        tal_reduction_sum_up(self);
+        status = tal_residual_measure(self);
+        if (status == TAL_OK)
+            status = end_stage(self);
+    }
+    return status;
+}
+
+void tal_reduction_sum_up(tal_reduction *self)
 {
     uint64_t sums[5] = {0};
     for (tal_lid local = 0; local < self->count; local++) {
@@ -162,9 +192,9 @@ static void sum_up(tal_reduction *self)
     self->summary.distinct_residues = self->distinct.residue_count;
     self->summary.representative_count = sums[0];
     self->summary.representative_residues = sums[1];
-    self->summary.pair_count = sums[2];
-    self->summary.alignment_count = sums[3];
-    self->summary.proof_count = sums[4];
+    self->summary.pair_count = self->kept.pair_count + sums[2];
+    self->summary.alignment_count = self->kept.alignment_count + sums[3];
+    self->summary.proof_count = self->kept.proof_count + sums[4];
 }
 
 /* What answer_fate needs: the gids of the members' representatives. */
@@ -301,6 +331,7 @@ static void reduction_deinit(tal_reduction *self)
     tal_free(self->priorities);
     tal_free(self->is_in_pool);
     tal_free(self->is_known);
+    tal_free(self->cursors);
     tal_distinct_deinit(&self->distinct);
 }
 
@@ -318,9 +349,10 @@ static tal_status reduction_init(tal_reduction *self)
     self->priorities = tal_alloc_array(self->count, sizeof(*self->priorities));
     self->is_in_pool = tal_alloc_array(self->count, sizeof(*self->is_in_pool));
     self->is_known = tal_alloc_zero((size_t)self->count * sizeof(*self->is_known));
+    self->cursors = tal_alloc_zero((size_t)self->count * sizeof(*self->cursors));
     if (self->verifiers == NULL || self->arenas == NULL || self->states == NULL ||
         self->vertices == NULL || self->degrees == NULL || self->priorities == NULL ||
-        self->is_in_pool == NULL || self->is_known == NULL)
+        self->is_in_pool == NULL || self->is_known == NULL || self->cursors == NULL)
         return TAL_ERR_MEMORY;
     tal_status status = TAL_OK;
     for (size_t worker = 0; status == TAL_OK && worker < self->worker_count; worker++)
@@ -369,11 +401,9 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
     if (status == TAL_OK && params->known != NULL)
         status = tal_known_mark(&self, set);
     if (status == TAL_OK)
-        status = run_rounds(&self);
-    if (status == TAL_OK) {
-        sum_up(&self);
-        status = tal_residual_measure(&self);
-    }
+        status = tal_state_find(&self);
+    if (status == TAL_OK)
+        status = run_stages(&self);
     if (status == TAL_OK)
         status = assign(&self, set, out_assignment);
     if (status == TAL_OK)

@@ -22,6 +22,23 @@ typedef enum tal_reduce_order {
     TAL_REDUCE_LENGTH,    /* the longest */
 } tal_reduce_order;
 
+/* Most numbers of a state. */
+enum { TAL_REDUCE_NUMBERS = 32 };
+
+/* Where a reduction keeps its state, to go on from it when it was stopped or killed: numbers that
+ * are the same on all ranks, and bytes of each. */
+typedef struct tal_reduce_keeper {
+    void *context;
+    uint64_t interval_ns; /* a long round is kept so often, or less where keeping takes long */
+    /* After this the state survives. Collective; agreed status. */
+    tal_status (*keep)(void *context, const uint64_t *numbers, size_t count,
+                       const tal_buffer *bytes);
+    /* The last state that was kept: its numbers on all ranks, its bytes somehow dealt to them, on
+     * any number of ranks. Collective; agreed status. */
+    tal_status (*find)(void *context, uint64_t *out_numbers, size_t count, tal_buffer *out_bytes,
+                       bool *out_is_found);
+} tal_reduce_keeper;
+
 typedef struct tal_reduce_params {
     tal_isa isa;
     int32_t identity, coverage; /* hundredths of a percent */
@@ -40,6 +57,7 @@ typedef struct tal_reduce_params {
      * the set, says: representatives among them go before all others. NULL and 0: none. */
     tal_assignment *known;
     uint64_t known_count;
+    const tal_reduce_keeper *keeper; /* NULL: nothing is kept */
 } tal_reduce_params;
 
 /* Sums over all ranks. */
@@ -52,10 +70,14 @@ typedef struct tal_reduce_summary {
     uint64_t alignment_count;                     /* by filling the matrix */
     uint64_t residual_sample, residual_count;     /* looked at; those another could stand for */
     uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
+    uint64_t was_finished; /* 1: nothing was left to do after the state that was kept */
 } tal_reduce_summary;
 
 /* Assign every record of `set`, this rank's share of the input. With known records their assignment
- * is continued: on success it is *out_assignment. Collective; agreed status. */
+ * is continued: on success it is *out_assignment. With a keeper a reduction goes on from the state
+ * that it finds, with the result of one that was never stopped, and keeps its state after each
+ * round, within long ones, and when it is asked to stop (base/stop.h): then TAL_ERR_INCOMPLETE.
+ * Collective; agreed status. */
 tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
                       const tal_reduce_params *params, tal_assignment **out_assignment,
                       tal_reduce_summary *out_summary);

@@ -59,6 +59,13 @@ typedef struct tal_ghost {
     int32_t len;
 } tal_ghost;
 
+/* How far a reduction is: numbers only. */
+typedef struct tal_reduction_position {
+    uint64_t stage;     /* rounds that are over; then more (reduce.c) */
+    uint64_t is_within; /* the round after these has begun */
+    uint64_t orphans;   /* sequences that the last round left open */
+} tal_reduction_position;
+
 typedef struct tal_reduction {
     tal_comm *comm;
     tal_team *team;
@@ -90,7 +97,11 @@ typedef struct tal_reduction {
     _Atomic uint8_t *ghost_states;
     tal_buffer ghost_residues;
 
+    uint32_t *cursors; /* by local number: candidates that are done with */
+
+    tal_reduction_position position;
     tal_reduce_summary summary;
+    tal_reduce_summary kept; /* as the state said that this run went on from */
 } tal_reduction;
 
 static inline uint64_t tal_reduction_id(const tal_reduction *self, tal_lid local)
@@ -112,6 +123,16 @@ static inline void tal_reduction_set_state(tal_reduction *self, tal_lid local,
 {
     atomic_store_explicit(&self->states[local], (uint8_t)state, memory_order_relaxed);
 }
+
+/* Keep the state, if there is a keeper. Collective; agreed status. */
+tal_status tal_state_keep(tal_reduction *self);
+
+/* Go on from the state that was kept, if there is one: states, proofs, degrees, priorities, the
+ * pool and how far each sequence is; position and summary. Collective; agreed status. */
+tal_status tal_state_find(tal_reduction *self);
+
+/* Sum what was counted so far, over workers and ranks, into the summary. Collective. */
+void tal_reduction_sum_up(tal_reduction *self);
 
 /* The residues of a sequence (a tal_answer_function). */
 tal_status tal_reduction_answer_residues(const void *context, uint64_t local, tal_buffer *reply);

@@ -4,6 +4,7 @@
 #include "reduce/text_internal.h"
 
 #include "base/check.h"
+#include "base/varint.h"
 
 #include <string.h>
 
@@ -20,31 +21,14 @@ void tal_text_deinit(tal_text *text)
     tal_buffer_deinit(&text->scratch);
 }
 
-/* Read a number of the contents; false at their end. */
-static bool read_varint(const tal_buffer *contents, size_t *at, uint64_t *out_value)
-{
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-        if (*at >= contents->bytes)
-            return false;
-        const uint8_t byte = contents->data[(*at)++];
-        value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) {
-            *out_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Step over the gaps of a body. */
 static tal_status skip_gaps(const tal_buffer *contents, size_t *at)
 {
     uint64_t count, run, bytes;
-    if (!read_varint(contents, at, &count))
+    if (!tal_varint_read(contents, at, &count))
         return TAL_ERR_DATA;
     for (uint64_t i = 0; i < count; i++) {
-        if (!read_varint(contents, at, &run) || !read_varint(contents, at, &bytes) ||
+        if (!tal_varint_read(contents, at, &run) || !tal_varint_read(contents, at, &bytes) ||
             bytes > contents->bytes - *at)
             return TAL_ERR_DATA;
         *at += (size_t)bytes;
@@ -219,12 +203,12 @@ static tal_status render_gaps(const tal_text *text, const tal_text_record *recor
     size_t at = record->gaps_at, used = 0;
     const size_t begin = out->bytes;
     uint64_t count, run, bytes;
-    if (!read_varint(&text->contents, &at, &count))
+    if (!tal_varint_read(&text->contents, &at, &count))
         return TAL_ERR_DATA;
     tal_status status = TAL_OK;
     for (uint64_t i = 0; i < count && status == TAL_OK; i++) {
-        if (!read_varint(&text->contents, &at, &run) ||
-            !read_varint(&text->contents, &at, &bytes) || run > len - used ||
+        if (!tal_varint_read(&text->contents, &at, &run) ||
+            !tal_varint_read(&text->contents, &at, &bytes) || run > len - used ||
             bytes > text->contents.bytes - at || run + bytes > limit - (out->bytes - begin))
             return TAL_ERR_DATA;
         status = tal_buffer_append(out, letters + used, (size_t)run);

@@ -7,30 +7,21 @@
 #include "reduce/text_internal.h"
 
 #include "base/check.h"
+#include "base/varint.h"
 #include "seq/reader.h"
 
 #include <string.h>
-
-static tal_status append_varint(tal_buffer *out, uint64_t value)
-{
-    uint8_t bytes[10];
-    size_t count = 0;
-    for (; value >= 128; value >>= 7)
-        bytes[count++] = (uint8_t)(value | 128);
-    bytes[count++] = (uint8_t)value;
-    return tal_buffer_append(out, bytes, count);
-}
 
 /* The gaps of a body: their number, then each. */
 static tal_status append_gaps(tal_text_codec *codec, const uint8_t *bytes)
 {
     const tal_layout_gap *gaps = (const tal_layout_gap *)(const void *)codec->body.gaps.data;
     const size_t count = codec->body.gaps.bytes / sizeof(*gaps);
-    tal_status status = append_varint(&codec->gaps, count);
+    tal_status status = tal_varint_append(&codec->gaps, count);
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
-        status = append_varint(&codec->gaps, gaps[i].run);
+        status = tal_varint_append(&codec->gaps, gaps[i].run);
         if (status == TAL_OK)
-            status = append_varint(&codec->gaps, gaps[i].bytes);
+            status = tal_varint_append(&codec->gaps, gaps[i].bytes);
         if (status == TAL_OK)
             status = tal_buffer_append(&codec->gaps, bytes + gaps[i].at, (size_t)gaps[i].bytes);
     }

@@ -38,6 +38,7 @@ tal_status tal_container_add(tal_container_writer *writer, tal_block_kind kind, 
 /* What is known at the end; the same on every rank but the dictionary, which rank 0 gives. */
 typedef struct tal_container_closing {
     const char *path;
+    const char *folder; /* of the temporary file; NULL: that of `path` */
     bool is_forced;
     tal_alphabet alphabet;
     const tal_matrix *matrix;

@@ -538,8 +538,8 @@ tal_status tal_container_finish(tal_container_writer *writer, const tal_containe
             count_before(comm, &file->runs[kind]);
     }
     if (status == TAL_OK)
-        status =
-            tal_partial_create(comm, closing->path, NULL, closing->is_forced, &file->base.partial);
+        status = tal_partial_create(comm, closing->path, closing->folder, closing->is_forced,
+                                    &file->base.partial);
     if (status == TAL_OK) {
         status = tal_writer_open(&file->base);
         if (status == TAL_OK)

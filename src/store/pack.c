@@ -76,6 +76,7 @@ static tal_status finish(tal_comm *comm, const tal_pack_params *params, const ta
         attributes[OWN_COUNT + i] = params->results[i];
     const tal_container_closing closing = {
         .path = params->path,
+        .folder = params->folder,
         .is_forced = params->is_forced,
         .alphabet = params->info->alphabet,
         .matrix = params->matrix,

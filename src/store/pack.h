@@ -12,6 +12,7 @@
 
 typedef struct tal_pack_params {
     const char *path;
+    const char *folder; /* of the temporary file; NULL: that of `path` */
     bool is_forced;
     const tal_seqset *set; /* this rank's share, by tal_load_partition */
     const tal_set_info *info;

@@ -277,12 +277,79 @@ static void short_sequences_stay_alone_but_for_their_copies(ranks_test *test)
     RANKS_CHECK(test, representatives == distinct);
 }
 
+/* A keeper in memory that ends each run after a few states. */
+typedef struct memory_keeper {
+    uint64_t numbers[TAL_REDUCE_NUMBERS];
+    size_t count; /* 0: nothing is kept */
+    tal_buffer bytes;
+    uint64_t states, states_before_end;
+} memory_keeper;
+
+static tal_status keep_in_memory(void *context, const uint64_t *numbers, size_t count,
+                                 const tal_buffer *bytes)
+{
+    memory_keeper *keeper = context;
+    memcpy(keeper->numbers, numbers, count * sizeof(*numbers));
+    keeper->count = count;
+    keeper->states++;
+    tal_buffer_reset(&keeper->bytes);
+    tal_status status = tal_buffer_append(&keeper->bytes, bytes->data, bytes->bytes);
+    return status == TAL_OK && keeper->states % keeper->states_before_end == 0 ? TAL_ERR_INCOMPLETE
+                                                                               : status;
+}
+
+static tal_status find_in_memory(void *context, uint64_t *out_numbers, size_t count,
+                                 tal_buffer *out_bytes, bool *out_is_found)
+{
+    const memory_keeper *keeper = context;
+    *out_is_found = keeper->count > 0;
+    if (!*out_is_found)
+        return TAL_OK;
+    memcpy(out_numbers, keeper->numbers, count * sizeof(*out_numbers));
+    return tal_buffer_append(out_bytes, keeper->bytes.data, keeper->bytes.bytes);
+}
+
+static void ended_again_and_again_it_goes_on_to_the_same_result(ranks_test *test)
+{
+    tal_matrix matrix;
+    RANKS_CHECK(test, tal_matrix_load("BLOSUM62", TAL_PROTEIN, &matrix) == TAL_OK);
+    make_records(TAL_PROTEIN);
+    tal_reduce_params params = make_params(&matrix);
+    params.identity = 5000;
+    params.residual_sample = 20;
+    uint64_t representatives, again;
+    const uint64_t expected = reduce(test, &params, 1, false, &representatives);
+    memory_keeper keeper = {.states_before_end = 5};
+    const tal_reduce_keeper interface = {
+        .context = &keeper, .keep = keep_in_memory, .find = find_in_memory};
+    params.keeper = &interface;
+    tal_status status = TAL_ERR_INCOMPLETE;
+    for (int run = 0; status == TAL_ERR_INCOMPLETE && run < 200; run++) {
+        tal_team *team = NULL;
+        tal_seqset *set = make_share(test, TAL_PROTEIN, false);
+        tal_assignment *assignment = NULL;
+        tal_reduce_summary summary;
+        RANKS_CHECK(test, set != NULL && team_of(1 + run % 2, &team) == TAL_OK);
+        status = tal_reduce(test->comm, team, set, &params, &assignment, &summary);
+        tal_assignment_destroy(assignment);
+        tal_seqset_destroy(set);
+        tal_team_destroy(team);
+    }
+    RANKS_CHECK(test, status == TAL_OK);
+    keeper.states_before_end = UINT64_MAX;
+    RANKS_CHECK(test, keeper.states > 6); /* degrees, three rounds, orphans, redundancy */
+    RANKS_CHECK(test, reduce(test, &params, 1, false, &again) == expected);
+    RANKS_CHECK(test, again == representatives);
+    tal_buffer_deinit(&keeper.bytes);
+}
+
 int main(int argc, char **argv)
 {
     ranks_test test;
     ranks_begin(&test, &argc, &argv);
     RANKS_RUN(&test, proteins_are_proven_and_the_same_for_any_threads_memory_and_order);
     RANKS_RUN(&test, nucleotides_are_proven_on_both_strands);
+    RANKS_RUN(&test, ended_again_and_again_it_goes_on_to_the_same_result);
     RANKS_RUN(&test, short_sequences_stay_alone_but_for_their_copies);
     return ranks_end(&test);
 }

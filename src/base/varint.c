@@ -1,0 +1,28 @@
+/* Numbers of variable length; see varint.h. */
+#include "base/varint.h"
+
+tal_status tal_varint_append(tal_buffer *out, uint64_t value)
+{
+    uint8_t bytes[10];
+    size_t count = 0;
+    for (; value >= 128; value >>= 7)
+        bytes[count++] = (uint8_t)(value | 128);
+    bytes[count++] = (uint8_t)value;
+    return tal_buffer_append(out, bytes, count);
+}
+
+bool tal_varint_read(const tal_buffer *bytes, size_t *at, uint64_t *out_value)
+{
+    uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+        if (*at >= bytes->bytes)
+            return false;
+        const uint8_t byte = bytes->data[(*at)++];
+        value |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            *out_value = value;
+            return true;
+        }
+    }
+    return false;
+}
