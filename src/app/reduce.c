@@ -48,6 +48,15 @@ static const tal_option options[] = {
      .min = 1,
      .max = 100,
      .help = "identical positions of the alignment's columns, at least; two decimals count"},
+    {.name = "target-ratio",
+     .kind = TAL_VALUE_REAL,
+     .value_name = "PERCENT",
+     .min = 0.01,
+     .max = 100,
+     .help =
+         "instead of --identity: residues that the representatives may have, of all; the highest "
+         "identity in whole percents that keeps to it, from 30 (nucleotides: 60) on, is found by "
+         "bisection; two decimals count"},
     {.name = "coverage",
      .kind = TAL_VALUE_REAL,
      .value_name = "PERCENT",
@@ -185,6 +194,8 @@ static tal_status check_options(const tal_run *run)
     if (path == NULL)
         return tal_fail(TAL_ERR_USAGE,
                         "reduce needs a file to write: give '-o FILE' or '--clusters FILE'");
+    if (tal_run_is_given(run, "target-ratio") && tal_run_is_given(run, "identity"))
+        return tal_fail(TAL_ERR_USAGE, "--target-ratio finds the identity; do not give --identity");
     /* An unfinished run may have written some of them: seen when it is gone on with. */
     return tal_reduce_keep_exists(path) ? TAL_OK : check_outputs(run);
 }
@@ -197,6 +208,7 @@ static tal_status reduce(reduce_run *self)
     if (status == TAL_OK)
         status = tal_reduce(self->comm, self->team, self->set, &self->params, &self->assignment,
                             &self->summary);
+    self->params.identity = (int32_t)self->summary.identity;
     if (status == TAL_OK && self->summary.was_finished == 0)
         status = tal_comm_agree(self->comm, check_outputs(self->run));
     return status;
@@ -233,6 +245,7 @@ static tal_status choose(reduce_run *self)
 {
     const tal_run *run = self->run;
     const char *name = tal_run_text(run, "matrix");
+    const bool has_target = tal_run_is_given(run, "target-ratio");
     const bool has_evalue = tal_run_is_given(run, "evalue");
     tal_status status =
         name != NULL || self->info.alphabet == TAL_PROTEIN
@@ -242,7 +255,8 @@ static tal_status choose(reduce_run *self)
         return status;
     self->params = (tal_reduce_params){
         .isa = tal_run_isa(run),
-        .identity = share(run, "identity"),
+        .identity = has_target ? 0 : share(run, "identity"),
+        .target = has_target ? share(run, "target-ratio") : 0,
         .coverage = share(run, "coverage"),
         .coverage_mode = (tal_coverage_mode)tal_run_choice(run, "coverage-mode"),
         .evalue = has_evalue ? tal_run_real(run, "evalue") : INFINITY,
@@ -311,6 +325,11 @@ static void report(const reduce_run *self)
             summary->representative_residues,
             100.0 * (double)summary->representative_residues /
                 (double)(info->residue_count == 0 ? 1 : info->residue_count));
+    if (self->params.target > 0)
+        tal_log(TAL_LOG_INFO,
+                "an identity of %" PRIu64
+                " %% keeps to the %g %% of the residues asked for; %" PRIu64 " were tried",
+                summary->identity / 100, self->params.target / 100.0, summary->probe_count);
     tal_log(TAL_LOG_INFO,
             "%" PRIu64 " rounds, %" PRIu64 " steps, %" PRIu64 " pairs: %" PRIu64
             " alignments proven, %" PRIu64
@@ -334,6 +353,9 @@ static tal_status write_set(const reduce_run *self)
         {.name = "rounds", .type = TAL_ATTRIBUTE_U64, .u64 = summary->round_count},
         {.name = "residual_sample", .type = TAL_ATTRIBUTE_U64, .u64 = summary->residual_sample},
         {.name = "residual_redundant", .type = TAL_ATTRIBUTE_U64, .u64 = summary->residual_count},
+        {.name = "target_ratio",
+         .type = TAL_ATTRIBUTE_U64,
+         .u64 = (uint64_t)self->params.target}, /* The last, when there is one. */
     };
     const tal_pack_params pack = {
         .path = tal_run_text(self->run, "output"),
@@ -343,7 +365,7 @@ static tal_status write_set(const reduce_run *self)
         .info = &self->info,
         .assignment = self->assignment,
         .results = results,
-        .result_count = sizeof(results) / sizeof(results[0]),
+        .result_count = sizeof(results) / sizeof(results[0]) - (self->params.target == 0),
     };
     return tal_reduced_write(self->run, self->team, &self->params, pack);
 }
@@ -375,7 +397,8 @@ static tal_status run_reduce(tal_run *run)
         report(&self);
     if (status == TAL_OK)
         report_sizes(&self);
-    tal_job_close(self.keep.job, status == TAL_OK);
+    /* A target that cannot be reached is no unfinished work. */
+    tal_job_close(self.keep.job, status == TAL_OK || status == TAL_ERR_USAGE);
     tal_clusters_destroy(self.clusters);
     tal_assignment_destroy(self.assignment);
     tal_team_destroy(self.team);
@@ -400,9 +423,15 @@ const tal_command tal_command_reduce = {
         "Equal sequences are found first. Then sequences that share k-mers are compared, in rounds "
         "with different seeds; each round looks at the representatives of the one before.\n"
         "\n"
+        "With --target-ratio the identity is found instead: reductions at whole percents are "
+        "tried, "
+        "seven or so, each as if that identity had been given, and the one that keeps to the share "
+        "while one percent more does not is the result. The file says which it was.\n"
+        "\n"
         "What was found is kept in the folder FILE.job until the files are complete: stopped or "
         "killed, the same command goes on with it, on any number of ranks.",
     .examples = "talaria reduce references.fasta --identity 90 --clusters clusters.tsv\n"
+                "talaria reduce references.fasta --target-ratio 25 -o quarter.h5\n"
                 "mpirun -n 8 talaria reduce nr.fasta.zst --identity 50 --coverage 80 --clusters "
                 "nr50.tsv\n",
     .options = options,

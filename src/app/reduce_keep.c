@@ -54,8 +54,8 @@ tal_status tal_reduce_keep_begin(tal_run *run, const tal_reduce_params *params,
     if (status == TAL_OK)
         status = tal_resume_append_input(params->matrix, info, &text);
     if (status == TAL_OK)
-        status = tal_buffer_printf(&text, "residual_sample %llu of %llu\n",
-                                   (unsigned long long)params->residual_sample,
+        status = tal_buffer_printf(&text, "target_ratio %d\nresidual_sample %llu of %llu\n",
+                                   params->target, (unsigned long long)params->residual_sample,
                                    (unsigned long long)params->residual_cells);
     if (status == TAL_OK)
         status = tal_buffer_append(&text, "", 1);

@@ -405,6 +405,30 @@ void tal_candidates_release(tal_reduction *self)
     self->ghost_count = 0;
 }
 
+void tal_candidates_put_aside(tal_reduction *self)
+{
+    self->first_candidates = self->candidates;
+    self->first_begin = self->candidate_begin;
+    self->first_count = self->candidate_count;
+    self->candidates = NULL;
+    self->candidate_begin = NULL;
+    self->candidate_count = NULL;
+    tal_candidates_release(self);
+}
+
+bool tal_candidates_take_up(tal_reduction *self)
+{
+    if (self->first_begin == NULL)
+        return false;
+    self->candidates = self->first_candidates;
+    self->candidate_begin = self->first_begin;
+    self->candidate_count = self->first_count;
+    self->first_candidates = NULL;
+    self->first_begin = NULL;
+    self->first_count = NULL;
+    return true;
+}
+
 /* What a group says to a sequence's degree. */
 typedef struct degree_part {
     uint64_t local, count;

@@ -108,14 +108,21 @@ static void count_found(tal_reduction *self)
     self->summary.last_round_members = sums[1];
 }
 
-/* One round, or the rest of it. Collective; agreed status. */
-static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_frozen)
+/* One round, or the rest of it. `is_first`: with the candidates that all first rounds have.
+ * Collective; agreed status. */
+static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_first,
+                            bool is_frozen)
 {
+    const bool is_shared = is_first && self->params->target > 0;
+    tal_status status = TAL_OK;
     if (self->position.is_within == 0)
         open_pool(self, is_frozen);
-    tal_status status = tal_candidates_find(self, seed);
+    if (!is_shared || !tal_candidates_take_up(self))
+        status = tal_candidates_find(self, seed);
     if (status == TAL_OK)
         status = tal_greedy_decide(self);
+    if (is_shared && status == TAL_OK)
+        tal_candidates_put_aside(self);
     tal_candidates_release(self);
     if (status != TAL_OK)
         return status;
@@ -136,15 +143,12 @@ static tal_status end_stage(tal_reduction *self)
     return status;
 }
 
-/* Degrees, the rounds, one more for orphans that are left, and the residual redundancy: each a
- * stage, from the first that is not over. Collective; agreed status. */
-static tal_status run_stages(tal_reduction *self)
+tal_status tal_reduction_run_rounds(tal_reduction *self)
 {
     const tal_rounds rounds =
-        tal_rounds_for(self->params->matrix->alphabet, self->params->identity);
+        tal_rounds_for(self->params->matrix->alphabet, self->criteria->identity);
     tal_reduction_position *position = &self->position;
     tal_status status = TAL_OK;
-    self->summary.was_finished = position->stage > rounds.count + 2;
     if (position->stage == 0) {
         open_pool(self, false);
         if (self->params->order == TAL_REDUCE_COVER)
@@ -153,23 +157,38 @@ static tal_status run_stages(tal_reduction *self)
             status = end_stage(self);
     }
     while (status == TAL_OK && position->stage <= rounds.count) {
-        status = run_round(self, &rounds.seeds[position->stage - 1], false);
+        const size_t round = position->stage - 1;
+        status = run_round(self, &rounds.seeds[round], round == 0, false);
         if (status == TAL_OK)
             status = end_stage(self);
     }
     if (status == TAL_OK && position->stage == rounds.count + 1) {
         if (position->orphans > 0)
-            status = run_round(self, &rounds.seeds[rounds.count - 1], true);
-        if (status == TAL_OK)
-            status = end_stage(self);
-    }
-    if (status == TAL_OK && position->stage == rounds.count + 2) {
-        tal_reduction_sum_up(self);
-        status = tal_residual_measure(self);
+            status = run_round(self, &rounds.seeds[rounds.count - 1], false, true);
         if (status == TAL_OK)
             status = end_stage(self);
     }
     return status;
+}
+
+/* The rounds, and the residual redundancy as last stage. Collective; agreed status. */
+static tal_status run_stages(tal_reduction *self)
+{
+    tal_reduction_position *position = &self->position;
+    self->summary.was_finished = position->is_finished;
+    if (position->is_finished != 0) {
+        self->criteria->identity = (int32_t)self->summary.identity;
+        return TAL_OK;
+    }
+    tal_status status =
+        self->params->target > 0 ? tal_target_find(self) : tal_reduction_run_rounds(self);
+    if (status != TAL_OK)
+        return status;
+    tal_reduction_sum_up(self);
+    self->summary.identity = (uint64_t)self->criteria->identity;
+    status = tal_residual_measure(self);
+    position->is_finished = 1;
+    return status == TAL_OK ? end_stage(self) : status;
 }
 
 void tal_reduction_sum_up(tal_reduction *self)
@@ -332,6 +351,8 @@ static void reduction_deinit(tal_reduction *self)
     tal_free(self->is_in_pool);
     tal_free(self->is_known);
     tal_free(self->cursors);
+    (void)tal_candidates_take_up(self); /* To be released, too. */
+    tal_candidates_release(self);
     tal_distinct_deinit(&self->distinct);
 }
 
@@ -385,7 +406,7 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
                       const tal_reduce_params *params, tal_assignment **out_assignment,
                       tal_reduce_summary *out_summary)
 {
-    const tal_criteria criteria = make_criteria(params);
+    tal_criteria criteria = make_criteria(params);
     tal_reduction self = {
         .comm = comm,
         .team = team,

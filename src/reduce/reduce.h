@@ -42,6 +42,9 @@ typedef struct tal_reduce_keeper {
 typedef struct tal_reduce_params {
     tal_isa isa;
     int32_t identity, coverage; /* hundredths of a percent */
+    /* Residues that representatives may have, of all, in hundredths of a percent: the highest
+     * identity in whole percents that keeps to it is found instead of `identity`; 0: as it says. */
+    int32_t target;
     tal_coverage_mode coverage_mode;
     double evalue; /* INFINITY: none */
     int32_t len_min;
@@ -70,14 +73,16 @@ typedef struct tal_reduce_summary {
     uint64_t alignment_count;                     /* by filling the matrix */
     uint64_t residual_sample, residual_count;     /* looked at; those another could stand for */
     uint64_t last_round_members, last_round_pool; /* what the last round still found, of how many */
+    uint64_t identity;     /* what members were verified against: hundredths of a percent */
+    uint64_t probe_count;  /* identities that were tried for a target */
     uint64_t was_finished; /* 1: nothing was left to do after the state that was kept */
 } tal_reduce_summary;
 
 /* Assign every record of `set`, this rank's share of the input. With known records their assignment
  * is continued: on success it is *out_assignment. With a keeper a reduction goes on from the state
  * that it finds, with the result of one that was never stopped, and keeps its state after each
- * round, within long ones, and when it is asked to stop (base/stop.h): then TAL_ERR_INCOMPLETE.
- * Collective; agreed status. */
+ * round, within long ones, and when it is asked to stop (base/stop.h): then TAL_ERR_INCOMPLETE. A
+ * target that no identity reaches is TAL_ERR_USAGE. Collective; agreed status. */
 tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
                       const tal_reduce_params *params, tal_assignment **out_assignment,
                       tal_reduce_summary *out_summary);

@@ -61,16 +61,20 @@ typedef struct tal_ghost {
 
 /* How far a reduction is: numbers only. */
 typedef struct tal_reduction_position {
-    uint64_t stage;     /* rounds that are over; then more (reduce.c) */
-    uint64_t is_within; /* the round after these has begun */
-    uint64_t orphans;   /* sequences that the last round left open */
+    uint64_t stage; /* 0: nothing is done; then degrees, rounds, and more are over (reduce.c) */
+    uint64_t is_finished; /* all is done */
+    uint64_t is_within;   /* the round after these has begun */
+    uint64_t orphans;     /* sequences that the last round left open */
+    /* Of the search for a target (target.c), in percent: what is tried, 0: nothing yet; the highest
+     * that is known to keep to it, and the lowest that is known not to. */
+    uint64_t identity, low, high;
 } tal_reduction_position;
 
 typedef struct tal_reduction {
     tal_comm *comm;
     tal_team *team;
     const tal_reduce_params *params;
-    const tal_criteria *criteria;
+    tal_criteria *criteria;
     tal_distinct distinct;
     size_t rank_count, worker_count;
     uint64_t rank;
@@ -96,6 +100,11 @@ typedef struct tal_reduction {
     size_t ghost_count;
     _Atomic uint8_t *ghost_states;
     tal_buffer ghost_residues;
+
+    /* With a target: candidates of the first round, which are the same for any identity. */
+    tal_candidate *first_candidates;
+    size_t *first_begin;
+    uint32_t *first_count;
 
     uint32_t *cursors; /* by local number: candidates that are done with */
 
@@ -123,6 +132,14 @@ static inline void tal_reduction_set_state(tal_reduction *self, tal_lid local,
 {
     atomic_store_explicit(&self->states[local], (uint8_t)state, memory_order_relaxed);
 }
+
+/* Degrees, the rounds, and one more for orphans that are left: from where the position says.
+ * Collective; agreed status. */
+tal_status tal_reduction_run_rounds(tal_reduction *self);
+
+/* Run the rounds at the highest identity that keeps to the target: it ends in the criteria.
+ * TAL_ERR_USAGE when there is none. Collective; agreed status. */
+tal_status tal_target_find(tal_reduction *self);
 
 /* Keep the state, if there is a keeper. Collective; agreed status. */
 tal_status tal_state_keep(tal_reduction *self);
@@ -158,6 +175,13 @@ tal_status tal_candidates_find(tal_reduction *self, const tal_seed *seed);
 
 /* Give back what the candidates of a round took. */
 void tal_candidates_release(tal_reduction *self);
+
+/* Put the candidates of the first round aside, to be taken up again by tal_candidates_take_up; what
+ * else the round took is given back. */
+void tal_candidates_put_aside(tal_reduction *self);
+
+/* False when none were put aside. */
+bool tal_candidates_take_up(tal_reduction *self);
 
 /* Decide every open sequence: it is a member when a candidate that is a representative passes, of
  * several the one with the smallest priority; otherwise it is a representative. Collective; agreed

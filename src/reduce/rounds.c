@@ -49,3 +49,8 @@ tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity)
                             sizeof(protein_high) / sizeof(*protein_high)};
     return (tal_rounds){protein_degrees, protein_low, sizeof(protein_low) / sizeof(*protein_low)};
 }
+
+uint64_t tal_rounds_lowest(tal_alphabet alphabet)
+{
+    return alphabet == TAL_NUCLEOTIDE ? 60 : 30;
+}

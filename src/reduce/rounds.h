@@ -10,6 +10,9 @@ typedef struct tal_rounds {
     size_t count;
 } tal_rounds;
 
+/* The lowest identity in percent that a target may be reached by: seeds are too long below. */
+uint64_t tal_rounds_lowest(tal_alphabet alphabet);
+
 /* For an identity in hundredths of a percent. */
 tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity);
 

@@ -1,6 +1,7 @@
 """talaria reduce: one result for any ranks, threads, memory and order; its tables; bad input."""
 import os
 import random
+import re
 
 import cli
 
@@ -48,6 +49,32 @@ class Reduce(cli.Case):
         self.assertEqual(expected, {(content[a], content[b]) for a, b in
                                     self.clusters(shuffled, "--identity", 60)})
 
+    def test_a_target_finds_the_highest_identity_that_keeps_to_it(self):
+        for kind, lowest in [("protein", 30), ("nucleotide", 60)]:
+            source = self.simulate(kind, 500)
+            content = {identifier(r): "".join(r.split("\n")[1:]) for r in records(source)}
+
+            def share(clusters):
+                kept = {a for a, _ in clusters}
+                return sum(len(content[a]) for a in kept) / sum(map(len, content.values()))
+
+            out = self.path("clusters.tsv")
+            for target, ranks in ((70, 1), (60, 2)):
+                run = self.run_ok("reduce", source, "--clusters", out, "--force", "--target-ratio",
+                                  target, ranks=ranks)
+                found = int(re.search(r"an identity of (\d+) % keeps to the", run.err).group(1))
+                with open(out) as file:
+                    told = [tuple(line.rstrip("\n").split("\t")) for line in file]
+                self.assertEqual(told, self.clusters(source, "--identity", found), (kind, target))
+                self.assertLessEqual(share(told), target / 100)
+                above = self.clusters(source, "--identity", found + 1)
+                self.assertGreater(share(above), target / 100)
+            message = self.expect_error(64, [f"lowest one, {lowest} %, have"], "reduce", source,
+                                        "--clusters", self.path("x"), "--target-ratio", 1).err
+            reached = float(re.search(r"have ([\d.]+) %", message).group(1)) / 100
+            self.assertAlmostEqual(reached, share(self.clusters(source, "--identity", lowest)), 3)
+            self.assertFalse(os.path.exists(self.path("x.job")))
+
     def test_redundant_representatives_are_counted(self):
         source = self.simulate("protein", 300)
         told = []
@@ -80,6 +107,8 @@ class Reduce(cli.Case):
         self.expect_error(64, ["--clusters FILE"], "reduce", source)
         self.expect_error(64, ["identity"], "reduce", source, "--identity", 101, "--clusters",
                           self.path("x"))
+        self.expect_error(64, ["--target-ratio", "--identity"], "reduce", source, "--identity", 90,
+                          "--target-ratio", 50, "--clusters", self.path("x"))
         self.expect_error(66, ["missing.fa"], "reduce", self.path("missing.fa"), "--clusters",
                           self.path("x"), ranks=2)
         self.expect_error(73, ["one.fa", "--force"], "reduce", source, "--clusters", source)

@@ -15,7 +15,7 @@ class ReduceResume(cli.Case):
         cls.shared = cli.tempfile.mkdtemp(prefix="talaria-test-")
         cls.addClassCleanup(cli.shutil.rmtree, cls.shared, ignore_errors=True)
         cls.source = os.path.join(cls.shared, "source.fa")
-        done = cli.talaria("simulate", "--sequences", 6000, "--families", 300, "--mean-length", 350,
+        done = cli.talaria("simulate", "--sequences", 4000, "--families", 200, "--mean-length", 350,
                            "--divergence", 0.3, "--seed", 5, "--no-truth", "-o", cls.source)
         assert done.code == 0, done.err
         cls.folder_of_results = os.path.join(cls.shared, "results")
@@ -144,6 +144,26 @@ class ReduceResume(cli.Case):
         self.expect_error(73, ["clusters.tsv", "exists"], *self.command())
         os.remove(self.table)
         self.expect_result()
+
+    def test_a_search_for_a_target_goes_on(self):
+        command = [*self.command("--target-ratio", 40)]
+        at = command.index("--identity")
+        del command[at:at + 2]
+        self.run_ok(*command)
+        want = cli.sha256(self.out)
+        os.remove(self.out)
+        os.remove(self.table)
+        stopped = 0
+        for tenths in (5, 10, 15, 20, 25):
+            done = cli.talaria(*command, "--max-time", tenths / 10)
+            stopped += done.code == 75
+            if done.code == 0:
+                break # Its command line is another: begun anew below.
+            self.assertEqual(done.code, 75, done.err)
+        else:
+            self.assertIn("going on with", self.run_ok(*command, ranks=2).err)
+            self.assertEqual(cli.sha256(self.out), want)
+        self.assertGreater(stopped, 0)
 
     def test_killed_between_its_files_it_writes_all(self):
         self.run_ok(*self.command())
