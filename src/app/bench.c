@@ -65,6 +65,12 @@ static const tal_option options[] = {
      .is_repeatable = true,
      .help = "kernels: only this one, or this kind: score, score-local, score-local-8, gapless, "
              "identity, wave and so on; may be given several times"},
+    {.name = "scoring",
+     .kind = TAL_VALUE_TEXT,
+     .value_name = "NAME",
+     .is_repeatable = true,
+     .help = "statistics: only those of this name, as the table has it (PAM30, 'match 1 mismatch "
+             "-3'); may be given several times"},
     {.name = "folder",
      .kind = TAL_VALUE_TEXT,
      .value_name = "DIR",

@@ -55,26 +55,26 @@ static tal_status take_hits(void *context, const tal_block_hits *hits)
 }
 
 /* One line: what was searched how, and observed over expected at each cut. */
-static tal_status report(void *context, const char *name, const char *mask, const char *composition,
-                         double seconds)
+static tal_status report(void *context, const tal_bench_done *done)
 {
     study *self = context;
     double queries = tal_seqset_count(self->decoys);
     tal_status status = tal_buffer_printf(self->table, "  %-9s %-22s %-7s %-7s", self->decoy_name,
-                                          name, mask, composition);
+                                          done->name, done->mask, done->composition);
     for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++) {
         double found = (double)self->counts[i] / queries;
         status = tal_buffer_printf(self->table, " %9.4f %6.2f", found, found / cuts[i]);
         if (status == TAL_OK)
-            status = tal_buffer_printf(self->csv, "%s,%s,%s,%s,%g,%.0f,%llu,%.6f,%.6f,%.2f\n",
-                                       self->decoy_name, name, mask, composition, cuts[i], queries,
-                                       (unsigned long long)self->counts[i], found, found / cuts[i],
-                                       seconds);
+            status = tal_buffer_printf(self->csv, "%s,%s,%s,%s,%g,%.0f,%llu,%.6f,%.6f,%.2f,%.2f\n",
+                                       self->decoy_name, done->name, done->mask, done->composition,
+                                       cuts[i], queries, (unsigned long long)self->counts[i], found,
+                                       found / cuts[i], done->seconds, done->cpu_seconds);
     }
     if (status != TAL_OK)
         return status;
-    return seconds < 0 ? tal_buffer_append_text(self->table, "\n")
-                       : tal_buffer_printf(self->table, " %8.1f\n", seconds);
+    return done->seconds < 0
+               ? tal_buffer_append_text(self->table, "\n")
+               : tal_buffer_printf(self->table, " %8.1f %8.1f\n", done->seconds, done->cpu_seconds);
 }
 
 static tal_status search_decoys(study *self)
@@ -92,15 +92,14 @@ static tal_status search_decoys(study *self)
 }
 
 /* The rows of a table that another program made of the same decoys. */
-static tal_status report_table(void *context, const char *name, const char *mask,
-                               const char *composition, double seconds)
+static tal_status report_table(void *context, const tal_bench_done *done)
 {
     study *self = context;
     memset(self->counts, 0, sizeof(self->counts));
     const tal_bench_row *row = (const tal_bench_row *)(const void *)self->rows.data;
     for (size_t k = 0; k < self->rows.bytes / sizeof(*row); k++)
         count_hit(self, row[k].query, row[k].reference, row[k].evalue);
-    return report(context, name, mask, composition, seconds);
+    return report(context, done);
 }
 
 static tal_status study_decoys(study *self, tal_bench_copy copy)
@@ -136,11 +135,12 @@ static tal_status print_head(const study *self)
     for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++)
         status = tal_buffer_printf(self->table, " %9s=%-6g", "E", cuts[i]);
     if (status == TAL_OK)
-        status = tal_buffer_printf(self->table, " %8s\n", "seconds");
+        status = tal_buffer_printf(self->table, " %8s %8s\n", "seconds", "CPU s");
     return status == TAL_OK
                ? tal_buffer_append_text(self->csv,
                                         "decoys,search,mask,composition,evalue,queries,hits,"
-                                        "hits_per_query,observed_over_expected,seconds\n")
+                                        "hits_per_query,observed_over_expected,seconds,"
+                                        "cpu_seconds\n")
                : status;
 }
 

@@ -13,9 +13,6 @@
 #include "sim/family.h"
 #include "sim/model.h"
 
-#include <math.h>
-#include <time.h>
-
 enum {
     MEAN_LEN = 300,
     FAMILY_SIZE = 10,
@@ -97,14 +94,6 @@ static tal_status make_set(uint64_t seed, uint64_t count, bool has_long, tal_seq
     return status;
 }
 
-static double cpu_seconds(void)
-{
-    struct timespec used;
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
-        return NAN;
-    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
-}
-
 /* One search of the block with a team of the size. */
 static tal_status search_once(study *self, const tal_seqset *queries, int step, int repeat)
 {
@@ -119,10 +108,10 @@ static tal_status search_once(study *self, const tal_seqset *queries, int step, 
     if (status != TAL_OK)
         goto done;
     uint64_t start = tal_clock_ns();
-    double cpu_start = cpu_seconds();
+    uint64_t cpu_start = tal_clock_cpu_ns();
     status = tal_search_block(search, queries, &hits);
     self->seconds[step][repeat] = (double)(tal_clock_ns() - start) * 1e-9;
-    self->cpu_seconds[step][repeat] = cpu_seconds() - cpu_start;
+    self->cpu_seconds[step][repeat] = (double)(tal_clock_cpu_ns() - cpu_start) * 1e-9;
     tal_search_counts(search, counts);
     self->gcups[step][repeat] =
         (double)counts[TAL_COUNT_CELLS] * 1e-9 / tal_search_times_get(search).score;

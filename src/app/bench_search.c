@@ -150,6 +150,7 @@ tal_status tal_bench_search_run(tal_bench_search *self)
     if (status == TAL_OK)
         status = tal_bench_copy_set(self->references, UINT32_MAX, TAL_BENCH_AS_GIVEN, &references);
     uint64_t start = tal_clock_ns();
+    uint64_t cpu_start = tal_clock_cpu_ns();
     if (status == TAL_OK)
         status = tal_mask_set(self->team, self->setup.mask, queries);
     if (status == TAL_OK)
@@ -161,6 +162,7 @@ tal_status tal_bench_search_run(tal_bench_search *self)
     if (status == TAL_OK)
         status = tal_search_block(search, queries, &hits);
     self->seconds = (double)(tal_clock_ns() - start) * 1e-9;
+    self->cpu_seconds = (double)(tal_clock_cpu_ns() - cpu_start) * 1e-9;
     if (status == TAL_OK)
         status = self->take(self->context, &hits);
     tal_search_destroy(search);
@@ -270,9 +272,15 @@ tal_status tal_bench_each_setup(tal_bench_search *search, const tal_bench_setup 
             continue;
         search->setup = setups[i];
         status = tal_bench_search_run(search);
+        tal_bench_done done = {
+            .name = setups[i].name,
+            .mask = tal_mask_name(setups[i].mask),
+            .composition = tal_bench_composition_name(setups[i].composition),
+            .seconds = search->seconds,
+            .cpu_seconds = search->cpu_seconds,
+        };
         if (status == TAL_OK)
-            status = judge(search->context, setups[i].name, tal_mask_name(setups[i].mask),
-                           tal_bench_composition_name(setups[i].composition), search->seconds);
+            status = judge(search->context, &done);
     }
     return status;
 }
@@ -286,8 +294,9 @@ tal_status tal_bench_each_table(const tal_run *run, const tal_seqset *queries,
         const char *path = tal_run_text_at(run, "hits", i);
         const char *slash = strrchr(path, '/');
         status = tal_bench_read_hits(path, queries, references, rows);
+        tal_bench_done done = {slash == NULL ? path : slash + 1, "-", "-", -1, -1};
         if (status == TAL_OK)
-            status = judge(context, slash == NULL ? path : slash + 1, "-", "-", -1);
+            status = judge(context, &done);
     }
     return status;
 }

@@ -41,7 +41,7 @@ typedef struct tal_bench_search {
     const tal_seqset *queries, *references; /* not masked */
     tal_bench_setup setup;
     double evalue;
-    double seconds; /* out: masking and searching */
+    double seconds, cpu_seconds; /* out: of masking and searching */
     /* Called once with all hits, which are gone afterwards. */
     tal_status (*take)(void *context, const tal_block_hits *hits);
     void *context;
@@ -50,9 +50,15 @@ typedef struct tal_bench_search {
 /* Search as `talaria search` does with BLOSUM62, 11 and 1, and all hits kept. */
 tal_status tal_bench_search_run(tal_bench_search *search);
 
-/* Judge what was just taken; `seconds` below 0: not known. */
-typedef tal_status (*tal_bench_judge)(void *context, const char *name, const char *mask,
-                                      const char *composition, double seconds);
+/* A search that was just taken: how it was done, and its seconds of wall and processor time (below
+ * 0: not known). */
+typedef struct tal_bench_done {
+    const char *name, *mask, *composition;
+    double seconds, cpu_seconds;
+} tal_bench_done;
+
+/* Judge it. */
+typedef tal_status (*tal_bench_judge)(void *context, const tal_bench_done *done);
 
 /* Search in each way of `setups`, with --defaults in those of search's defaults alone, as `search`
  * says but for the setup, and judge each. */

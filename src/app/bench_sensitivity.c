@@ -217,8 +217,7 @@ static void count_query(study *self, tal_lid query, const tal_bench_row *rows, s
     }
 }
 
-static tal_status report(void *context, const char *name, const char *mask, const char *composition,
-                         double seconds)
+static tal_status report(void *context, const tal_bench_done *done)
 {
     study *self = context;
     tal_lid *last_query_of =
@@ -244,16 +243,18 @@ static tal_status report(void *context, const char *name, const char *mask, cons
         means[level] = self->query_counts[level] == 0
                            ? 0.0
                            : self->sums[level] / (double)self->query_counts[level];
-    tal_status status = tal_buffer_printf(self->table, "  %-22s %-7s %-7s %8.4f %11.4f %8.4f", name,
-                                          mask, composition, means[LEVEL_FAMILY],
-                                          means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD]);
+    tal_status status = tal_buffer_printf(
+        self->table, "  %-22s %-7s %-7s %8.4f %11.4f %8.4f", done->name, done->mask,
+        done->composition, means[LEVEL_FAMILY], means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD]);
     if (status == TAL_OK)
-        status = seconds < 0 ? tal_buffer_append_text(self->table, "\n")
-                             : tal_buffer_printf(self->table, " %8.1f\n", seconds);
+        status = done->seconds < 0 ? tal_buffer_append_text(self->table, "\n")
+                                   : tal_buffer_printf(self->table, " %8.1f %8.1f\n", done->seconds,
+                                                       done->cpu_seconds);
     if (status == TAL_OK)
-        status = tal_buffer_printf(self->csv, "%s,%s,%s,%.6f,%.6f,%.6f,%.2f\n", name, mask,
-                                   composition, means[LEVEL_FAMILY], means[LEVEL_SUPERFAMILY],
-                                   means[LEVEL_FOLD], seconds);
+        status = tal_buffer_printf(self->csv, "%s,%s,%s,%.6f,%.6f,%.6f,%.2f,%.2f\n", done->name,
+                                   done->mask, done->composition, means[LEVEL_FAMILY],
+                                   means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD], done->seconds,
+                                   done->cpu_seconds);
     return status;
 }
 
@@ -298,11 +299,11 @@ tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buff
         status = tal_buffer_printf(
             table,
             "Share of members found before the first hit of another fold, mean over queries\n"
-            "  %-22s %-7s %-7s %8s %11s %8s %8s\n",
-            "search", "mask", "compos.", "family", "superfamily", "fold", "seconds");
+            "  %-22s %-7s %-7s %8s %11s %8s %8s %8s\n",
+            "search", "mask", "compos.", "family", "superfamily", "fold", "seconds", "CPU s");
     if (status == TAL_OK)
         status = tal_buffer_append_text(
-            csv, "search,mask,composition,family,superfamily,fold,seconds\n");
+            csv, "search,mask,composition,family,superfamily,fold,seconds,cpu_seconds\n");
     const char *path = tal_run_text(run, "write-queries");
     if (status == TAL_OK && path != NULL)
         status = tal_bench_write_set(path, self.queries);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* A matrix, or match and mismatch, and gap costs: of what is published the defaults, and for
  * BLOSUM62 from costs that nearly forbid gaps to the lowest. */
@@ -29,19 +30,26 @@ static tal_status load(size_t i, tal_matrix *out_matrix)
                : tal_matrix_match_mismatch(scorings[i].match, scorings[i].mismatch, out_matrix);
 }
 
-static tal_status measure(tal_team *team, size_t i, tal_buffer *table, tal_buffer *csv)
+/* Whether --scoring names it, or nothing. */
+static bool is_wanted(const tal_run *run, const tal_matrix *matrix)
 {
-    tal_matrix matrix;
-    tal_gaps gaps = scorings[i].gaps;
+    int count = tal_run_text_count(run, "scoring");
+    bool is_named = count == 0;
+    for (int i = 0; i < count && !is_named; i++)
+        is_named = strcmp(tal_run_text_at(run, "scoring", i), matrix->name) == 0;
+    return is_named;
+}
+
+static tal_status measure(tal_team *team, const tal_matrix *matrix, tal_gaps gaps,
+                          tal_buffer *table, tal_buffer *csv)
+{
     tal_stats published;
     tal_stats own;
     tal_gumbel_cost cost;
-    tal_status status = load(i, &matrix);
-    if (status == TAL_OK)
-        status = tal_stats_find(&matrix, gaps, &published);
+    tal_status status = tal_stats_find(matrix, gaps, &published);
     uint64_t start = tal_clock_ns();
     if (status == TAL_OK)
-        status = tal_gumbel_find(team, &matrix, gaps, &own, &cost);
+        status = tal_gumbel_find(team, matrix, gaps, &own, &cost);
     double seconds = (double)(tal_clock_ns() - start) * 1e-9;
     double a = published.has_gumbel ? published.a : published.alpha_a;
     double lambda_off = 100 * (own.lambda / published.lambda - 1);
@@ -50,12 +58,12 @@ static tal_status measure(tal_team *team, size_t i, tal_buffer *table, tal_buffe
         status = tal_buffer_printf(table,
                                    "  %-20s %2d %2d  %7.4f %7.4f %+6.2f %6.2f  %7.4f %7.4f %+6.1f "
                                    "%6.1f  %5.2f %5.2f %7.1f\n",
-                                   matrix.name, gaps.open, gaps.extend, published.lambda,
+                                   matrix->name, gaps.open, gaps.extend, published.lambda,
                                    own.lambda, lambda_off, 100 * own.lambda_error, published.k,
                                    own.k, k_off, 100 * own.k_error, a, own.a, seconds);
     if (status == TAL_OK)
         status = tal_buffer_printf(csv, "%s,%d,%d,%g,%g,%g,%g,%g,%g,%g,%g,%" PRIu64 ",%.2f\n",
-                                   matrix.name, gaps.open, gaps.extend, published.lambda,
+                                   matrix->name, gaps.open, gaps.extend, published.lambda,
                                    own.lambda, own.lambda_error, published.k, own.k, own.k_error, a,
                                    own.a, cost.samples, seconds);
     return status;
@@ -76,8 +84,20 @@ tal_status tal_bench_statistics(const tal_run *run, tal_buffer *table, tal_buffe
         status = tal_buffer_append_text(csv, "scoring,gap_open,gap_extend,lambda,own_lambda,"
                                              "lambda_error,k,own_k,k_error,a,own_a,samples,"
                                              "seconds\n");
-    for (size_t i = 0; i < sizeof(scorings) / sizeof(scorings[0]) && status == TAL_OK; i++)
-        status = measure(team, i, table, csv);
+    size_t measured_count = 0;
+    for (size_t i = 0; i < sizeof(scorings) / sizeof(scorings[0]) && status == TAL_OK; i++) {
+        tal_matrix matrix;
+        status = load(i, &matrix);
+        if (status != TAL_OK || !is_wanted(run, &matrix))
+            continue;
+        measured_count++;
+        status = measure(team, &matrix, scorings[i].gaps, table, csv);
+    }
+    if (status == TAL_OK && measured_count == 0)
+        status = tal_fail(TAL_ERR_USAGE,
+                          "no published scoring is called '%.80s'; bench statistics "
+                          "without --scoring shows all",
+                          tal_run_text_at(run, "scoring", 0));
     tal_team_destroy(team);
     return status;
 }

@@ -1,4 +1,4 @@
-"""bench strong, weak and table: whole searches on parts of the ranks, and what their results say."""
+"""Studies of bench: whole searches on parts of the ranks, simulated statistics, hits judged."""
 import csv
 import os
 import subprocess
@@ -64,6 +64,37 @@ class Ranks(cli.Case):
         self.expect_error(64, ["takes no files"], "bench", "weak", "a.fa", "b.fa")
         self.expect_error(64, ["results"], "bench", "table")
         self.expect_error(65, ["x.h5"], "bench", "table", self.file("x.h5", "no result"))
+
+
+class Statistics(cli.Case):
+    NAMES = ("PAM30", "PAM70", "match 1 mismatch -3", "match 2 mismatch -3")
+
+    def study(self, threads):
+        path = self.path("statistics.csv")
+        named = [word for name in self.NAMES for word in ("--scoring", name)]
+        done = self.run_ok("bench", "statistics", "--threads", threads, "--csv", path, *named)
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(done.out.splitlines()), 2 + len(rows), done.out)
+        return rows
+
+    def test_simulated_parameters_are_the_published_ones(self):
+        rows = self.study(1)
+        self.assertEqual(tuple(row["scoring"] for row in rows), self.NAMES)
+        for row in rows:
+            own, published = float(row["own_lambda"]), float(row["lambda"])
+            self.assertAlmostEqual(own / published, 1, delta=0.01, msg=row)
+            self.assertAlmostEqual(float(row["own_k"]) / float(row["k"]), 1, delta=0.13, msg=row)
+            self.assertLess(float(row["lambda_error"]), 0.005, row)
+            self.assertGreater(int(row["samples"]), 0, row)
+        again = self.study(2)
+        for row in rows + again:
+            self.assertGreater(float(row.pop("seconds")), 0)
+        self.assertEqual(rows, again)
+
+    def test_unknown_scoring_is_named(self):
+        self.expect_error(64, ["PAM31", "--scoring"], "bench", "statistics", "--scoring", "PAM31")
+        self.expect_error(64, ["no files"], "bench", "statistics", "a.fa")
 
 
 if __name__ == "__main__":
