@@ -317,6 +317,7 @@ tal_worker_stats tal_team_stats(const tal_team *team, int worker)
  * other work, without the lock. */
 static void await_workers(tal_team *team, const tal_loop *loop)
 {
+    uint64_t pause_ns = TAL_TEAM_MEANWHILE_NS;
     while (team->waiting_count < team->params.thread_count) {
         if (loop->meanwhile == NULL) {
             (void)pthread_cond_wait(&team->finished, &team->lock);
@@ -324,7 +325,7 @@ static void await_workers(tal_team *team, const tal_loop *loop)
         }
         struct timespec until;
         (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TAL_TEAM_MEANWHILE_NS;
+        until.tv_nsec += (long)pause_ns;
         if (until.tv_nsec >= NS_PER_SECOND) {
             until.tv_sec++;
             until.tv_nsec -= NS_PER_SECOND;
@@ -332,7 +333,8 @@ static void await_workers(tal_team *team, const tal_loop *loop)
         if (pthread_cond_timedwait(&team->finished, &team->lock, &until) != ETIMEDOUT)
             continue;
         (void)pthread_mutex_unlock(&team->lock);
-        loop->meanwhile(loop->meanwhile_context);
+        pause_ns = loop->meanwhile(loop->meanwhile_context);
+        TAL_ASSERT(pause_ns <= TAL_TEAM_MEANWHILE_NS_MAX);
         (void)pthread_mutex_lock(&team->lock);
     }
 }

@@ -70,13 +70,15 @@ typedef struct tal_loop {
     uint64_t unit_sequences; /* what one unit counts as in chunk sizes; >= 1 */
     tal_range_function function;
     void *context;
-    /* Called by the calling thread about every TAL_TEAM_MEANWHILE_NS while the workers work, for
-     * what only that thread may do; may be NULL. */
-    void (*meanwhile)(void *context);
+    /* Called by the calling thread now and then while the workers work, for what only that thread
+     * may do: first after TAL_TEAM_MEANWHILE_NS, then after as many ns as it returned, at most
+     * TAL_TEAM_MEANWHILE_NS_MAX. Each call takes a core from a worker for a moment. May be NULL. */
+    uint64_t (*meanwhile)(void *context);
     void *meanwhile_context;
 } tal_loop;
 
-#define TAL_TEAM_MEANWHILE_NS 1000000
+#define TAL_TEAM_MEANWHILE_NS     1000000
+#define TAL_TEAM_MEANWHILE_NS_MAX 100000000
 
 /* Run the loop's units, each once. Items are taken in rising order; with one worker they run in
  * rising order. After a failure no further items start; the failure that came first is returned.

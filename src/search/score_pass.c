@@ -249,9 +249,9 @@ static tal_status score_units(void *context, int worker, size_t begin, size_t en
 }
 
 /* Serve other ranks and fetch ahead while workers score. */
-static void meanwhile(void *context)
+static uint64_t meanwhile(void *context)
 {
-    tal_tiles_meanwhile(context);
+    return tal_tiles_meanwhile(context);
 }
 
 /* For tests: be slow, but not deaf. */

@@ -34,8 +34,10 @@ size_t tal_tile_cut(const tal_seqset *set, const tal_lid *order, tal_lid order_c
     tal_lid at = 0;
     uint64_t left = total;
     while (at < order_count) {
-        /* What is left, evenly: a costly unit shrinks the tiles after it, not the last one. */
-        uint64_t aim = left / (tile_max - count);
+        /* Of the `room` tiles to come, each should cost as much as one more than are behind it: the
+         * share 2 / (room + 1) of what is left. A costly unit shrinks the tiles after it. */
+        uint64_t room = tile_max - count;
+        uint64_t aim = left / (room + 1) * 2;
         tal_tile *tile = &out_tiles[count++];
         *tile = (tal_tile){.first = at};
         uint64_t cost = 0;

@@ -1,8 +1,9 @@
 /* How a rank's references are cut into tiles: what is scored, and changes hands, as one.
  *
  * Pure. A tile is a run of the order of references (plan.h), longest first, of whole batches; with
- * the queries of a block it is a rectangle of work. All tiles of a rank cost about the same, so
- * that their count says how much work is left.
+ * the queries of a block it is a rectangle of work. Tiles become smaller towards the end, where
+ * ranks that are through wait for those that are not: with n tiles the first costs twice an n-th,
+ * the last about an n-th of an n-th.
  */
 #ifndef TAL_SEARCH_TILE_CUT_H
 #define TAL_SEARCH_TILE_CUT_H
@@ -16,7 +17,7 @@ typedef struct tal_tile {
 } tal_tile;
 
 /* Cut an order of `order_count` references, the first `pair_count` of which are scored one at a
- * time, into at most `tile_max` (>= 1) tiles of about equal cost by the rates of the ladder.
+ * time, into at most `tile_max` (>= 1) tiles whose cost by the rates of the ladder falls evenly.
  * out_tiles has tile_max entries; returns how many there are: 0 without references. Cost:
  * O(references). */
 size_t tal_tile_cut(const tal_seqset *set, const tal_lid *order, tal_lid order_count,

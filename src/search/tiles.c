@@ -9,6 +9,12 @@
 /* What a claim of own tiles should last, so that starting a loop over it costs nothing. */
 #define CLAIM_NS 50000000u
 
+/* How often to look up while workers score. A look takes some 10 us of a core, and where the MPI
+ * library needs the target's help a thief waits for it: rarely while nobody takes anything, often
+ * once somebody does. */
+#define QUIET_PAUSE_NS  10000000u
+#define GIVING_PAUSE_NS 1000000u
+
 /* The counters of a rank: the next tile; what a tile took there, in ns, 0: unknown. */
 enum { COUNTER_NEXT = 0, COUNTER_TILE_NS, COUNTER_COUNT };
 
@@ -34,6 +40,7 @@ struct tal_tiles {
     int slot_in_use;
     bool has_ahead; /* the other slot is full */
     uint64_t block_own;
+    uint64_t drawn;                /* what this rank added to its own counter in this block */
     uint64_t split;                /* tiles of the first group */
     uint64_t rest_begin, rest_end; /* own tiles drawn, of the second group, for the next view */
 };
@@ -169,6 +176,7 @@ void tal_tiles_destroy(tal_tiles *tiles)
 
 static uint64_t draw(tal_tiles *tiles, uint64_t count)
 {
+    tiles->drawn += count;
     if (tiles->is_shared)
         return tal_window_fetch_add(tiles->counters, tal_comm_rank(tiles->comm), COUNTER_NEXT,
                                     count);
@@ -329,15 +337,18 @@ bool tal_tiles_has_meanwhile(const tal_tiles *tiles)
     return tiles->is_shared || tiles->params.spill != NULL;
 }
 
-void tal_tiles_meanwhile(tal_tiles *tiles)
+uint64_t tal_tiles_meanwhile(tal_tiles *tiles)
 {
     tal_comm_progress(tiles->comm);
-    if (tiles->has_ahead || tiles->status != TAL_OK)
-        return;
-    bool is_on_disk = tiles->params.spill != NULL;
-    bool is_own_dry = draw(tiles, 0) >= tiles->tile_count;
-    if (is_own_dry ? tiles->victim_count > 0 : is_on_disk || tiles->params.is_other_first)
-        tiles->has_ahead = take_ahead(tiles);
+    uint64_t next = draw(tiles, 0);
+    bool is_giving = next > tiles->drawn;
+    if (!tiles->has_ahead && tiles->status == TAL_OK) {
+        bool is_on_disk = tiles->params.spill != NULL;
+        bool is_own_dry = next >= tiles->tile_count;
+        if (is_own_dry ? tiles->victim_count > 0 : is_on_disk || tiles->params.is_other_first)
+            tiles->has_ahead = take_ahead(tiles);
+    }
+    return is_giving ? GIVING_PAUSE_NS : QUIET_PAUSE_NS;
 }
 
 uint64_t tal_tiles_residue_count(const tal_tiles *tiles)
@@ -396,6 +407,7 @@ void tal_tiles_reset(tal_tiles *tiles)
 {
     tiles->counts.given += tiles->tile_count - tiles->block_own;
     tiles->block_own = 0;
+    tiles->drawn = 0;
     tiles->next = 0;
     tiles->rest_begin = 0;
     tiles->rest_end = 0;

@@ -85,8 +85,9 @@ tal_status tal_tiles_recut(tal_tiles *tiles, const tal_tile_groups *groups);
 tal_status tal_tiles_take(tal_tiles *tiles, const tal_tile_view **out_view);
 
 /* While workers score the last view: serve others and fetch ahead. A failure shows in the next
- * take. Threads: main. */
-void tal_tiles_meanwhile(tal_tiles *tiles);
+ * take. Returns after how many ns it should be called again: soon while others take tiles from
+ * here. Threads: main. */
+uint64_t tal_tiles_meanwhile(tal_tiles *tiles);
 
 /* Whether tal_tiles_meanwhile has anything to do. */
 bool tal_tiles_has_meanwhile(const tal_tiles *tiles);
