@@ -373,36 +373,35 @@ static tal_status relabel(tal_tracer *tracer, const tal_trace_job *job, const ta
     return status;
 }
 
-/* Count what the path holds; returns its score. */
-static int64_t count_columns(const tal_trace_job *job, tal_alignment *out)
+int64_t tal_trace_count_columns(const tal_trace_job *job, tal_alignment *alignment)
 {
     int64_t score = 0;
-    int32_t i = out->query_begin, j = out->ref_begin;
+    int32_t i = alignment->query_begin, j = alignment->ref_begin;
     uint32_t previous = UINT32_MAX;
-    for (size_t run = 0; run < out->cigar_count; run++) {
-        uint32_t operation = tal_cigar_operation(out->cigar[run]);
-        int32_t len = tal_cigar_len(out->cigar[run]);
-        out->column_count += len;
+    for (size_t run = 0; run < alignment->cigar_count; run++) {
+        uint32_t operation = tal_cigar_operation(alignment->cigar[run]);
+        int32_t len = tal_cigar_len(alignment->cigar[run]);
+        alignment->column_count += len;
         if (operation == TAL_CIGAR_INSERTION || operation == TAL_CIGAR_DELETION) {
             bool is_new = operation != previous;
-            out->gap_open_count += is_new;
-            out->gap_column_count += len;
+            alignment->gap_open_count += is_new;
+            alignment->gap_column_count += len;
             score -= (is_new ? job->gaps.open : 0) + (int64_t)len * job->gaps.extend;
             i += operation == TAL_CIGAR_INSERTION ? len : 0;
             j += operation == TAL_CIGAR_DELETION ? len : 0;
         } else {
             for (int32_t end = i + len; i < end; i++, j++) {
                 int8_t pair = job->profile[(size_t)i * TAL_PROFILE_STRIDE + job->ref[j]];
-                out->positive_count += pair > 0;
+                alignment->positive_count += pair > 0;
                 score += pair;
             }
-            out->identity_count += operation == TAL_CIGAR_EQUAL ? len : 0;
-            out->mismatch_count += operation == TAL_CIGAR_DIFF ? len : 0;
+            alignment->identity_count += operation == TAL_CIGAR_EQUAL ? len : 0;
+            alignment->mismatch_count += operation == TAL_CIGAR_DIFF ? len : 0;
         }
         previous = operation;
     }
-    TAL_ASSERT(i == out->query_end);
-    TAL_ASSERT(j == out->ref_end);
+    TAL_ASSERT(i == alignment->query_end);
+    TAL_ASSERT(j == alignment->ref_end);
     return score;
 }
 
@@ -458,7 +457,7 @@ tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment
     }
     alignment.cigar = cigar->runs;
     alignment.cigar_count = cigar->count;
-    int64_t score = count_columns(job, &alignment);
+    int64_t score = tal_trace_count_columns(job, &alignment);
     TAL_ASSERT(score == job->score);
     *out_alignment = alignment;
     return TAL_OK;

@@ -85,4 +85,9 @@ typedef struct tal_trace_job {
  * once more for each level of checkpoints. Global: the box only. */
 tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out_alignment);
 
+/* Fill the counts of an alignment of the job whose begin, end and CIGAR are there, the counts being
+ * 0. Returns the score of its path; where that does not lead from begin to end it is our mistake
+ * (asserted). */
+int64_t tal_trace_count_columns(const tal_trace_job *job, tal_alignment *alignment);
+
 #endif

@@ -1,6 +1,7 @@
 /* Verification of pairs; see verify.h. */
 #include "reduce/verify.h"
 
+#include "align/band_trace.h"
 #include "base/alloc.h"
 #include "base/check.h"
 #include "score/profile.h"
@@ -15,6 +16,11 @@ enum {
     SCORE_IDENTICAL = 390,
     SCORE_OTHER = -112,
     SCORE_IDENTICAL_MIN = 120, /* at low identities */
+    BAND_LEN_MIN = 256,        /* shorter sequences are not worth a band */
+    BAND_IDENTITY_MIN = 5000,  /* below, words and bands show little */
+    BAND_HALF_WIDTH = 64,
+    BAND_GROWTH = 4, /* of a band that proves nothing */
+    STRICT_PENALTY_MIN = 8,
     SEED_SCORE = 42, /* of the seed's diagonal, at least: 22 bits under BLOSUM62, what BLAST
                         wants before it opens gaps */
 };
@@ -30,6 +36,13 @@ struct tal_verifier {
     uint8_t *reverse;   /* codes of the other strand */
     int8_t *profiles[2];
     size_t capacity; /* residues */
+
+    /* Nucleotides. Strict scores are negative where the identity is too low. */
+    tal_band_aligner aligner;
+    tal_band_scoring scoring, strict;
+    tal_matrix strict_matrix;
+    int8_t *strict_profiles[2];
+    bool has_strict[2];
     tal_verifier_counts counts;
 };
 
@@ -71,6 +84,27 @@ bool tal_criteria_check(const tal_criteria *criteria, const tal_certificate *cer
            criteria->evalue;
 }
 
+/* Strict scores: of a path that keeps the identity they are 0 or more, for each identical column
+ * brings `bonus` and each other takes `penalty`, in about the ratio that the identity allows. */
+static void make_strict(tal_verifier *verifier)
+{
+    const tal_criteria *criteria = verifier->criteria;
+    const int32_t other = TAL_REDUCE_SHARE_ONE - criteria->identity;
+    int32_t bonus = 0, penalty = 1;
+    while (other > 0 && penalty < STRICT_PENALTY_MIN && bonus < STRICT_PENALTY_MIN) {
+        bonus++;
+        penalty = bonus * criteria->identity / other;
+    }
+    penalty = penalty < -TAL_SCORE_MIN ? penalty : -TAL_SCORE_MIN;
+    verifier->strict_matrix = *criteria->matrix;
+    for (int a = 0; a < TAL_NUCLEOTIDE_LETTER_COUNT; a++)
+        for (int b = 0; b < TAL_NUCLEOTIDE_LETTER_COUNT; b++)
+            verifier->strict_matrix.score[a][b] = (int8_t)(a == b ? bonus : -penalty);
+    const tal_gaps gaps = {.open = 0, .extend = penalty};
+    tal_band_scoring_init(&verifier->scoring, criteria->matrix, criteria->ladder.gaps);
+    tal_band_scoring_init(&verifier->strict, &verifier->strict_matrix, gaps);
+}
+
 tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_verifier)
 {
     tal_verifier *verifier = tal_alloc_zero(sizeof(*verifier));
@@ -83,6 +117,8 @@ tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_
         return status;
     }
     tal_tracer_use_kernels(verifier->tracer, &criteria->ladder.table);
+    if (criteria->matrix->alphabet == TAL_NUCLEOTIDE && criteria->identity >= BAND_IDENTITY_MIN)
+        make_strict(verifier);
     *out_verifier = verifier;
     return TAL_OK;
 }
@@ -91,9 +127,12 @@ void tal_verifier_destroy(tal_verifier *verifier)
 {
     if (verifier == NULL)
         return;
-    for (int strand = 0; strand < 2; strand++)
+    for (int strand = 0; strand < 2; strand++) {
         tal_free(verifier->profiles[strand]);
+        tal_free(verifier->strict_profiles[strand]);
+    }
     tal_free(verifier->reverse);
+    tal_band_aligner_deinit(&verifier->aligner);
     tal_tracer_destroy(verifier->tracer);
     tal_prover_memory_deinit(&verifier->prover);
     tal_ladder_scratch_deinit(&verifier->scratch);
@@ -105,6 +144,7 @@ void tal_verifier_set_member(tal_verifier *verifier, const uint8_t *codes, int32
     verifier->member = codes;
     verifier->len = len;
     verifier->has_strand[0] = verifier->has_strand[1] = false;
+    verifier->has_strict[0] = verifier->has_strict[1] = false;
 }
 
 static tal_status reserve(tal_verifier *verifier)
@@ -114,10 +154,12 @@ static tal_status reserve(tal_verifier *verifier)
         return TAL_OK;
     size_t capacity = len + len / 2;
     verifier->capacity = 0;
-    for (int strand = 0; strand < 2; strand++)
+    for (int strand = 0; strand < 2; strand++) {
         tal_free(verifier->profiles[strand]);
+        tal_free(verifier->strict_profiles[strand]);
+        verifier->profiles[strand] = verifier->strict_profiles[strand] = NULL;
+    }
     tal_free(verifier->reverse);
-    verifier->profiles[0] = verifier->profiles[1] = NULL;
     verifier->reverse = NULL;
     bool is_stranded = verifier->criteria->matrix->alphabet == TAL_NUCLEOTIDE;
     verifier->profiles[0] = tal_alloc_vector(capacity * TAL_PROFILE_STRIDE);
@@ -197,13 +239,11 @@ static int32_t span_min(const tal_criteria *criteria, int64_t len)
     return (int32_t)((len * criteria->coverage + TAL_REDUCE_SHARE_ONE - 1) / TAL_REDUCE_SHARE_ONE);
 }
 
-/* Fill the matrix: *out_is_refused when the score leaves no hope. */
-static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *job,
-                                const uint8_t *codes, bool *out_is_refused,
-                                tal_alignment *out_alignment)
+static tal_trace_job make_trace_job(const tal_verifier *verifier, const tal_verify_job *job,
+                                    const uint8_t *codes)
 {
     const tal_criteria *criteria = verifier->criteria;
-    tal_trace_job trace_job = {
+    return (tal_trace_job){
         .profile = verifier->profiles[job->is_reverse],
         .query = codes,
         .query_len = verifier->len,
@@ -217,6 +257,15 @@ static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *jo
             criteria->coverage_mode == TAL_COVERAGE_MEMBER ? 0 : span_min(criteria, job->len),
         .gaps = criteria->ladder.gaps,
     };
+}
+
+/* Fill the matrix: *out_is_refused when the score leaves no hope. */
+static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *job,
+                                const uint8_t *codes, bool *out_is_refused,
+                                tal_alignment *out_alignment)
+{
+    const tal_criteria *criteria = verifier->criteria;
+    tal_trace_job trace_job = make_trace_job(verifier, job, codes);
     tal_status status =
         tal_ladder_score_pair(&criteria->ladder, &verifier->scratch, trace_job.profile,
                               verifier->len, job->codes, job->len, &trace_job.score);
@@ -229,18 +278,81 @@ static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *jo
     return tal_trace(verifier->tracer, &trace_job, out_alignment);
 }
 
-/* The canonical alignment, by proof where that is possible. */
-static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool *out_is_refused,
-                        tal_alignment *out_alignment)
+static tal_status build_strict_profile(tal_verifier *verifier, bool is_reverse,
+                                       const uint8_t *codes)
 {
-    const uint8_t *codes = NULL;
-    bool is_proven = false;
-    *out_is_refused = false;
-    tal_status status = read_member(verifier, job->is_reverse, &codes);
+    if (verifier->has_strict[is_reverse])
+        return TAL_OK;
+    if (verifier->strict_profiles[is_reverse] == NULL)
+        verifier->strict_profiles[is_reverse] =
+            tal_alloc_vector(verifier->capacity * TAL_PROFILE_STRIDE);
+    if (verifier->strict_profiles[is_reverse] == NULL)
+        return TAL_ERR_MEMORY;
+    tal_profile_build(&verifier->strict_matrix, codes, (size_t)verifier->len,
+                      verifier->strict_profiles[is_reverse]);
+    verifier->has_strict[is_reverse] = true;
+    return TAL_OK;
+}
+
+/* The positions of the member that a passing alignment spans at least: what covers enough of it, or
+ * what identical columns it shares with enough of the representative. */
+static int32_t rows_min(const tal_verifier *verifier, const tal_trace_job *job)
+{
+    const int64_t identical =
+        (int64_t)job->ref_span_min * verifier->criteria->identity / TAL_REDUCE_SHARE_ONE;
+    return identical > job->query_span_min ? (int32_t)identical : job->query_span_min;
+}
+
+/* Decide the pair by one band: no path that spans enough has the identity, or the alignment is
+ * found. */
+static tal_status try_band(tal_verifier *verifier, const tal_band_pair *pair,
+                           const tal_trace_job *trace_job, const int8_t *strict_profile,
+                           bool *out_is_decided, bool *out_is_refused, tal_alignment *out_alignment)
+{
+    int64_t bound = 0;
+    *out_is_decided = *out_is_refused = false;
+    tal_status status = tal_band_aligner_choose(&verifier->aligner, pair);
     if (status == TAL_OK)
-        status = build_profile(verifier, job->is_reverse, codes);
+        status = tal_band_bound(&verifier->aligner, pair, &verifier->strict, strict_profile,
+                                rows_min(verifier, trace_job), 0, &bound);
     if (status != TAL_OK)
         return status;
+    if (bound < 0) {
+        *out_is_decided = *out_is_refused = true;
+        return TAL_OK;
+    }
+    status = tal_band_trace(&verifier->aligner, pair, &verifier->scoring, trace_job, out_is_decided,
+                            out_alignment);
+    if (status == TAL_OK && *out_is_decided) {
+        verifier->counts.aligned++;
+        *out_is_refused = tal_criteria_is_hopeless(verifier->criteria, out_alignment->score,
+                                                   verifier->len, trace_job->ref_len);
+    }
+    return status;
+}
+
+/* Decide the pair by bands that grow, as long as they are small beside the matrix. */
+static tal_status align_in_band(tal_verifier *verifier, tal_band_pair *pair,
+                                const tal_verify_job *job, bool *out_is_decided,
+                                bool *out_is_refused, tal_alignment *out_alignment)
+{
+    const tal_trace_job trace_job = make_trace_job(verifier, job, pair->query);
+    tal_status status = build_strict_profile(verifier, job->is_reverse, pair->query);
+    while (status == TAL_OK && !*out_is_decided && pair->band.half_width < job->len / 4) {
+        status = try_band(verifier, pair, &trace_job, verifier->strict_profiles[job->is_reverse],
+                          out_is_decided, out_is_refused, out_alignment);
+        pair->band.half_width *= BAND_GROWTH;
+    }
+    return status;
+}
+
+/* The alignment without gaps, where it can be proven. A pair whose seed's diagonal scores too
+ * little is refused. */
+static tal_status align_on_diagonal(tal_verifier *verifier, const tal_verify_job *job,
+                                    const uint8_t *codes, bool *out_is_decided,
+                                    bool *out_is_refused, tal_alignment *out_alignment)
+{
+    const tal_criteria *criteria = verifier->criteria;
     const tal_prove_job prove_job = {
         .profile = verifier->profiles[job->is_reverse],
         .query = codes,
@@ -249,18 +361,67 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
         .ref_len = job->len,
         .diagonal = job->diagonal,
     };
-    status = tal_prove(&verifier->criteria->prover, &verifier->prover, &prove_job, &is_proven,
-                       out_alignment);
-    verifier->counts.proven += is_proven;
-    if (status != TAL_OK || is_proven)
+    tal_status status =
+        tal_prove(&criteria->prover, &verifier->prover, &prove_job, out_is_decided, out_alignment);
+    verifier->counts.proven += *out_is_decided;
+    if (status != TAL_OK || *out_is_decided)
         return status;
-    if (job->is_seeded && verifier->criteria->matrix->alphabet == TAL_PROTEIN &&
+    *out_is_refused =
+        job->is_seeded && criteria->matrix->alphabet == TAL_PROTEIN &&
         out_alignment->score < SEED_SCORE &&
-        tal_criteria_is_hopeless(verifier->criteria, out_alignment->score, verifier->len,
-                                 job->len)) {
-        *out_is_refused = true;
-        return TAL_OK;
-    }
+        tal_criteria_is_hopeless(criteria, out_alignment->score, verifier->len, job->len);
+    *out_is_decided = *out_is_refused;
+    return TAL_OK;
+}
+
+/* Whether words show that no path of enough rows has the identity. */
+static tal_status refuse_by_words(tal_verifier *verifier, const tal_band_pair *pair,
+                                  const tal_verify_job *job, bool *out_is_refused)
+{
+    const tal_trace_job trace_job = make_trace_job(verifier, job, pair->query);
+    tal_status status = tal_band_aligner_begin(&verifier->aligner, pair);
+    *out_is_refused =
+        status == TAL_OK && tal_band_bound_by_words(&verifier->aligner, pair, &verifier->strict,
+                                                    rows_min(verifier, &trace_job)) < 0;
+    return status;
+}
+
+/* The canonical alignment, in the cheapest way that is certain. */
+static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool *out_is_refused,
+                        tal_alignment *out_alignment)
+{
+    const uint8_t *codes = NULL;
+    bool is_decided = false;
+    *out_is_refused = false;
+    tal_status status = read_member(verifier, job->is_reverse, &codes);
+    if (status != TAL_OK)
+        return status;
+    const bool has_band = verifier->criteria->matrix->alphabet == TAL_NUCLEOTIDE &&
+                          verifier->criteria->identity >= BAND_IDENTITY_MIN &&
+                          verifier->len >= BAND_LEN_MIN && job->len >= BAND_LEN_MIN;
+    tal_band_pair pair = {
+        .query = codes,
+        .ref = job->codes,
+        .query_len = verifier->len,
+        .ref_len = job->len,
+        .band = {.diagonal = job->diagonal,
+                 .half_width = BAND_HALF_WIDTH,
+                 .row_end = verifier->len,
+                 .column_end = job->len},
+        .waves = verifier->criteria->ladder.table.wave,
+    };
+    if (has_band)
+        status = refuse_by_words(verifier, &pair, job, out_is_refused);
+    if (status != TAL_OK || *out_is_refused)
+        return status;
+    status = build_profile(verifier, job->is_reverse, codes);
+    if (status == TAL_OK)
+        status =
+            align_on_diagonal(verifier, job, codes, &is_decided, out_is_refused, out_alignment);
+    if (status == TAL_OK && !is_decided && has_band)
+        status = align_in_band(verifier, &pair, job, &is_decided, out_is_refused, out_alignment);
+    if (status != TAL_OK || is_decided)
+        return status;
     return align_in_full(verifier, job, codes, out_is_refused, out_alignment);
 }
 
