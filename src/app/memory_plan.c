@@ -163,6 +163,14 @@ static tal_memory_plan plan_tiles(const tal_memory_needs *needs, uint64_t rank_c
     return plan;
 }
 
+/* What else helps when the plan does not fit. */
+static const char *way_out(const tal_memory_needs *needs)
+{
+    return needs->is_grid_fixed ? "remove the unfinished work, whose blocks of queries were cut "
+                                  "for more memory"
+                                : "a smaller --max-hits";
+}
+
 tal_status tal_memory_plan_fit(const tal_memory_needs *needs, uint64_t rank_count,
                                uint64_t limit_bytes, tal_memory_plan *out_plan)
 {
@@ -184,8 +192,8 @@ tal_status tal_memory_plan_fit(const tal_memory_needs *needs, uint64_t rank_coun
     return tal_fail(TAL_ERR_MEMORY,
                     "each of %" PRIu64 " ranks needs about %s even with the references on disk, "
                     "more than the %s of --memory: %s for hits, %s for %d threads; give more, "
-                    "fewer --threads, or a smaller --max-hits",
-                    rank_count, need, limit, hits, workers, needs->thread_count);
+                    "fewer --threads, or %s",
+                    rank_count, need, limit, hits, workers, needs->thread_count, way_out(needs));
 }
 
 tal_status tal_memory_plan_fit_reduced(const tal_memory_needs *needs, uint64_t rank_count,
@@ -210,8 +218,8 @@ tal_status tal_memory_plan_fit_reduced(const tal_memory_needs *needs, uint64_t r
     return tal_fail(TAL_ERR_MEMORY,
                     "each of %" PRIu64 " ranks needs about %s with its representatives, more than "
                     "the %s of --memory: %s for hits, %s for %d threads; give more, more ranks, "
-                    "fewer --threads, or a smaller --max-hits",
-                    rank_count, need, limit, hits, workers, needs->thread_count);
+                    "fewer --threads, or %s",
+                    rank_count, need, limit, hits, workers, needs->thread_count, way_out(needs));
 }
 
 uint64_t tal_memory_block_queries(uint64_t limit_bytes, uint64_t hit_limit, uint64_t query_max)

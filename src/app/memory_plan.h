@@ -16,7 +16,9 @@ typedef struct tal_memory_needs {
     uint64_t reference_count, reference_residues, reference_header_bytes, reference_len_max;
     uint64_t query_count, query_residues, query_header_bytes, query_len_max;
     uint64_t block_queries, block_residues; /* most that a block of queries holds */
-    uint64_t hit_limit;                     /* as tal_search_params has it */
+    bool is_grid_fixed; /* an earlier run of the job has cut them: a limit cannot make them smaller
+                         */
+    uint64_t hit_limit; /* as tal_search_params has it */
     uint64_t trace_bytes;
     uint64_t base_bytes;   /* what is used before any of this; 0: as usual */
     uint64_t record_count; /* that a reduced set stands for, of which the references are the

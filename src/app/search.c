@@ -369,9 +369,10 @@ static tal_status begin_job(tal_search_run *self)
     if (status == TAL_OK)
         status = tal_resume_append_input(&self->matrix, &self->reference_info, &text);
     if (status == TAL_OK)
-        status = tal_buffer_printf(&text, "block_residues %d\nblock_queries %u\neach_pair %s\n",
-                                   BLOCK_RESIDUES, tal_search_run_block_queries(self),
-                                   self->params.is_mirrored ? "scored once" : "scored as asked");
+        status = tal_buffer_printf(
+            &text, "block_residues %d\n" TAL_GRID_QUERIES " %u\n" TAL_GRID_PAIRS " %s\n",
+            BLOCK_RESIDUES, tal_search_run_block_queries(self),
+            self->params.is_mirrored ? "scored once" : TAL_GRID_PAIRS_TWICE);
     if (status == TAL_OK)
         status = tal_buffer_append(&text, "", 1);
     status = tal_comm_agree(self->comm, status);
@@ -392,6 +393,8 @@ static tal_status set_up(tal_search_run *self)
     if (status != TAL_OK)
         return status;
     status = tal_team_setup(self->run, &self->team);
+    if (status == TAL_OK && !tal_run_flag(self->run, "dry-run"))
+        status = tal_search_run_open_job(self);
     if (status != TAL_OK)
         return status;
     tal_load_params load = tal_search_run_load(self, true);
@@ -426,13 +429,7 @@ static tal_status open_device(tal_search_run *self)
 
 static tal_status begin_search(tal_search_run *self)
 {
-    const char *output = tal_run_text(self->run, "output");
-    tal_status status = tal_result_check_path(self->comm, output, tal_run_flag(self->run, "force"));
-    if (status == TAL_OK)
-        status = tal_job_open(self->comm, output, &self->job);
-    if (status != TAL_OK)
-        return status;
-    status = load_references(self);
+    tal_status status = load_references(self);
     if (status != TAL_OK)
         return status;
     status = tal_comm_agree(self->comm, open_device(self));

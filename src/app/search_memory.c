@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,8 +23,29 @@ uint64_t tal_search_run_memory_limit(const tal_search_run *self)
     return tal_run_is_given(self->run, "memory") ? (uint64_t)tal_run_int(self->run, "memory") : 0;
 }
 
+tal_status tal_search_run_open_job(tal_search_run *self)
+{
+    const char *output = tal_run_text(self->run, "output");
+    tal_status status = tal_result_check_path(self->comm, output, tal_run_flag(self->run, "force"));
+    if (status == TAL_OK)
+        status = tal_job_open(self->comm, output, &self->job);
+    if (status != TAL_OK)
+        return status;
+    char value[64];
+    if (tal_job_find_parameter(self->job, TAL_GRID_QUERIES, value, sizeof(value))) {
+        unsigned long long count = strtoull(value, NULL, 10);
+        self->grid_queries = count <= BLOCK_QUERIES ? (tal_lid)count : 0; /* 0: then refused. */
+    }
+    self->is_begun_twice =
+        tal_job_find_parameter(self->job, TAL_GRID_PAIRS, value, sizeof(value)) &&
+        strcmp(value, TAL_GRID_PAIRS_TWICE) == 0;
+    return TAL_OK;
+}
+
 tal_lid tal_search_run_block_queries(const tal_search_run *self)
 {
+    if (self->grid_queries > 0)
+        return self->grid_queries;
     uint64_t limit = tal_search_run_memory_limit(self);
     if (limit == 0)
         return BLOCK_QUERIES;
@@ -36,6 +58,7 @@ tal_memory_needs tal_search_run_needs(const tal_search_run *self)
     return (tal_memory_needs){
         .block_queries = tal_search_run_block_queries(self),
         .block_residues = BLOCK_RESIDUES,
+        .is_grid_fixed = self->grid_queries > 0,
         .hit_limit = self->params.hit_limit,
         .trace_bytes = self->params.trace_bytes,
         .strand_count = self->params.has_plus && self->params.has_minus ? 2 : 1,

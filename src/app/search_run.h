@@ -20,6 +20,11 @@ enum {
     ATTRIBUTE_LIMIT = 128,
 };
 
+/* Parameters of a job that say how it is cut. */
+#define TAL_GRID_QUERIES     "block_queries"
+#define TAL_GRID_PAIRS       "each_pair"
+#define TAL_GRID_PAIRS_TWICE "scored as asked"
+
 /* Everything a search owns; one exit cleans up. */
 typedef struct tal_search_run {
     tal_run *run;
@@ -31,6 +36,8 @@ typedef struct tal_search_run {
     tal_team *team;
     tal_stream *stream;
     tal_job *job;
+    tal_lid grid_queries; /* of a block of the unfinished job; 0: nothing is unfinished */
+    bool is_begun_twice;  /* the unfinished job scores each pair from both sides */
     uint64_t block_count;
     tal_seqset *references;   /* in memory; empty when they are on disk */
     tal_spill *spill;         /* NULL: in memory */
@@ -76,6 +83,10 @@ tal_load_params tal_search_run_load(const tal_search_run *self, bool is_query);
 
 /* --memory, in bytes; 0: none. */
 uint64_t tal_search_run_memory_limit(const tal_search_run *self);
+
+/* Open the job and find out how an unfinished one was cut into blocks: it goes on so, whatever the
+ * limit is now. Collective; agreed status. */
+tal_status tal_search_run_open_job(tal_search_run *self);
 
 /* Queries of a block at most, and what the plan of memory knows before the inputs are read. */
 tal_lid tal_search_run_block_queries(const tal_search_run *self);

@@ -29,6 +29,8 @@ const char *tal_search_run_why_twice(const tal_search_run *self)
         return "--symmetry off";
     if (tal_search_run_memory_limit(self) > 0)
         return "--memory: what is found for later queries is not in its plan";
+    if (self->is_begun_twice)
+        return "the unfinished work was begun so";
     if (self->params.expansion != NULL)
         return "--expand: the references are representatives";
     if (self->device != NULL)

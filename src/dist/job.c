@@ -25,30 +25,6 @@ void tal_job_segment_path(const tal_job *job, uint64_t segment, char *path)
     (void)snprintf(path, PATH_MAX, "%.*s/segment-%" PRIu64, PATH_MAX - 64, job->folder, segment);
 }
 
-tal_status tal_job_open(tal_comm *comm, const char *output_path, tal_job **out_job)
-{
-    tal_job *job = tal_alloc_zero(sizeof(*job));
-    tal_status status = job == NULL ? TAL_ERR_MEMORY : TAL_OK;
-    if (status == TAL_OK) {
-        job->comm = comm;
-        job->lock = -1;
-        if (snprintf(job->folder, sizeof(job->folder), "%s.job", output_path) >= PATH_MAX - 64)
-            status =
-                tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': its name is too long", output_path);
-    }
-    if (status == TAL_OK && tal_comm_rank(comm) == 0)
-        status = tal_folder_open(job->folder, &job->lock);
-    status = tal_comm_agree(comm, status);
-    if (status != TAL_OK) {
-        if (job != NULL && job->lock >= 0)
-            tal_folder_remove(job->lock, job->folder);
-        tal_free(job);
-        return status;
-    }
-    *out_job = job;
-    return TAL_OK;
-}
-
 const char *tal_job_folder(const tal_job *job)
 {
     return job->folder;
@@ -76,12 +52,45 @@ static tal_status share_journal(tal_job *job)
     tal_comm_broadcast(job->comm, bytes.data, count, 0);
     status = tal_comm_agree(job->comm, tal_journal_parse(bytes.data, (size_t)count, &job->journal));
     job->journal_bytes = job->journal.valid_bytes;
+    job->is_known = status == TAL_OK;
     if (status == TAL_OK && job->journal.valid_bytes < count)
         tal_log(TAL_LOG_WARN, "the end of the journal in '%s' is damaged; what it named is redone",
                 job->folder);
 done:
     tal_buffer_deinit(&bytes);
     return status;
+}
+
+tal_status tal_job_open(tal_comm *comm, const char *output_path, tal_job **out_job)
+{
+    tal_job *job = tal_alloc_zero(sizeof(*job));
+    tal_status status = tal_comm_agree(comm, job == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status != TAL_OK) {
+        tal_free(job);
+        return status;
+    }
+    job->comm = comm;
+    job->lock = -1;
+    if (snprintf(job->folder, sizeof(job->folder), "%s.job", output_path) >= PATH_MAX - 64)
+        status = tal_fail(TAL_ERR_OUTPUT, "cannot create '%s': its name is too long", output_path);
+    if (status == TAL_OK && tal_comm_rank(comm) == 0)
+        status = tal_folder_open(job->folder, &job->lock);
+    status = tal_comm_agree(comm, status);
+    if (status == TAL_OK)
+        status = share_journal(job);
+    if (status != TAL_OK) {
+        tal_job_close(job, false);
+        return status;
+    }
+    *out_job = job;
+    return TAL_OK;
+}
+
+bool tal_job_find_parameter(const tal_job *job, const char *name, char *out_value, size_t capacity)
+{
+    const char *parameters = job->journal.parameters;
+    return parameters != NULL && job->journal.entry_count > 0 &&
+           tal_journal_find_parameter(parameters, name, out_value, capacity);
 }
 
 tal_status tal_job_append(tal_job *job, const tal_buffer *record)
@@ -206,8 +215,6 @@ tal_status tal_job_begin(tal_job *job, const char *parameters, tal_alphabet alph
                          bool is_forced)
 {
     tal_status status = tal_comm_agree(job->comm, tal_seqset_create(alphabet, &job->queries));
-    if (status == TAL_OK)
-        status = share_journal(job);
     if (status != TAL_OK)
         return status;
     job->segment = next_segment(&job->journal);
@@ -401,7 +408,7 @@ void tal_job_close(tal_job *job, bool is_done)
         return;
     (void)tal_file_close(job->comm, job->segment_file); /* Flushed block by block. */
     if (job->lock >= 0) {
-        if (is_done || job->journal.entry_count == 0)
+        if (is_done || (job->is_known && job->journal.entry_count == 0))
             tal_folder_remove(job->lock, job->folder);
         else
             (void)close(job->lock); /* Flushed record by record. */

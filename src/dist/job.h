@@ -15,12 +15,17 @@
 
 typedef struct tal_job tal_job;
 
-/* Create or find the folder and lock it. TAL_ERR_OUTPUT when it cannot be or is in use.
+/* Create or find the folder, lock it and read what its journal says; nothing in it changes before
+ * tal_job_begin. TAL_ERR_OUTPUT when it cannot be or is in use.
  * Collective; agreed status. Release with tal_job_close. */
 tal_status tal_job_open(tal_comm *comm, const char *output_path, tal_job **out_job);
 
 /* The folder; files of the caller in it vanish with the job. */
 const char *tal_job_folder(const tal_job *job);
+
+/* The value of a parameter that the unfinished job was begun with; false when nothing is unfinished
+ * or it was begun without. After tal_job_open. Not collective, the same on every rank. */
+bool tal_job_find_parameter(const tal_job *job, const char *name, char *out_value, size_t capacity);
 
 /* Say what the job computes: lines "name value". A job that was begun with others is refused with
  * the first difference (TAL_ERR_OUTPUT), or begun anew when is_forced. Then checks all segments:

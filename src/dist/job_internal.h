@@ -14,6 +14,7 @@ struct tal_job {
     char folder[PATH_MAX];
     int lock; /* rank 0: the journal, locked; -1 elsewhere */
     tal_journal journal;
+    bool is_known; /* what was in the folder before: `journal` */
     uint64_t resumed_count;
     uint64_t journal_bytes;
     uint64_t segment; /* number of the segment this run writes */

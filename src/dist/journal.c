@@ -195,6 +195,22 @@ const tal_journal_entry *tal_journal_find(const tal_journal *journal, uint64_t b
     return NULL;
 }
 
+bool tal_journal_find_parameter(const char *parameters, const char *name, char *out_value,
+                                size_t capacity)
+{
+    size_t name_bytes = strlen(name);
+    for (const char *line = parameters; *line != '\0';) {
+        size_t bytes = strcspn(line, "\n");
+        if (bytes > name_bytes && memcmp(line, name, name_bytes) == 0 && line[name_bytes] == ' ') {
+            (void)snprintf(out_value, capacity, "%.*s", (int)(bytes - name_bytes - 1),
+                           line + name_bytes + 1); /* May be cut. */
+            return true;
+        }
+        line += bytes + (line[bytes] != '\0');
+    }
+    return false;
+}
+
 bool tal_journal_is_same(const char *before, const char *now, char *text, size_t bytes)
 {
     while (*before != '\0' || *now != '\0') {

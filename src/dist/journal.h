@@ -64,6 +64,11 @@ tal_status tal_journal_take(tal_journal *journal, const tal_block_record *record
 /* The entry of a block, the last one when it was done twice; NULL when it is not there. */
 const tal_journal_entry *tal_journal_find(const tal_journal *journal, uint64_t block);
 
+/* The value of a line "name value" of parameters, cut to `capacity` with its 0; false when there is
+ * none. */
+bool tal_journal_find_parameter(const char *parameters, const char *name, char *out_value,
+                                size_t capacity);
+
 /* Compare parameters line by line; the first difference goes to `text` ("gap_open was 11, is 12")
  * and false is returned. */
 bool tal_journal_is_same(const char *before, const char *now, char *text, size_t bytes);

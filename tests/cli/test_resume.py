@@ -46,8 +46,8 @@ class Resume(cli.Case):
     def command(self, *more):
         return ["search", self.queries, self.references, "-o", self.out, *self.options(), *more]
 
-    def start(self, ranks=1):
-        words = [cli.TALARIA, *map(str, self.command())]
+    def start(self, ranks=1, more=()):
+        words = [cli.TALARIA, *map(str, self.command(*more))]
         if ranks > 1:
             words = [cli.MPIRUN, "-q", "-n", str(ranks), "--oversubscribe", *words]
         return subprocess.Popen(words, env=cli.environment(), stdin=subprocess.DEVNULL,
@@ -105,9 +105,9 @@ class Resume(cli.Case):
         self.assertFalse(os.path.exists(self.job))
         self.assertEqual(sorted(os.listdir(self.folder)), ["out.h5"])
 
-    def stop_after_one_block(self):
+    def stop_after_one_block(self, *more):
         """An unfinished job with at least one finished block; skipped when the machine is too fast."""
-        process = self.start()
+        process = self.start(more=more)
         self.wait_for_blocks(process, 2)
         process.send_signal(signal.SIGUSR1)
         process.communicate()
@@ -182,6 +182,37 @@ class Resume(cli.Case):
         self.expect_error(65, ["queries have changed"], *words)
         self.run_ok(*self.command(), "--max-hits", "21", "--force")
         self.assertFalse(os.path.exists(self.job))
+
+    def test_missing_references_lose_no_work(self):
+        self.stop_after_one_block()
+        journal = self.journal_bytes()
+        self.expect_error(66, ["missing.fa"], "search", self.queries, "missing.fa", "-o", self.out,
+                          *self.options())
+        self.expect_error(66, ["missing.fa"], "search", "missing.fa", self.references, "-o",
+                          self.out, *self.options())
+        self.assertEqual(self.journal_bytes(), journal)
+        self.expect_result()
+
+    def test_goes_on_under_another_memory_limit_with_the_blocks_it_was_begun_with(self):
+        """20 hits a query: a limit of 200 MB cuts blocks smaller than their residues do."""
+        if "sanitize=none" not in self.run_ok("info").out:
+            self.skipTest("sanitizers take memory of their own")
+        many = ("--max-hits", "20")
+        self.run_ok(*self.command(*many))
+        want = self.digest(self.out)
+        os.remove(self.out)
+        for first, then in ((["--memory", "200M"], []), ([], ["--memory", "4G"]),
+                            (["--memory", "4G"], ["--memory", "3G"])):
+            self.stop_after_one_block(*many, *first)
+            result = self.run_ok(*self.command(*many, *then), ranks=2)
+            self.assertIn("blocks of queries are finished", result.err)
+            self.assertEqual(self.digest(self.out), want, f"{first}, then {then}")
+            os.remove(self.out)
+        self.stop_after_one_block(*many)
+        journal = self.journal_bytes()
+        self.expect_error(71, ["MiB", "150 MiB", "unfinished work"], *self.command(*many),
+                          "--memory", "150M")
+        self.assertEqual(self.journal_bytes(), journal)
 
     def test_two_runs_of_one_job_do_not_meet(self):
         process = self.start()

@@ -116,6 +116,21 @@ static void junk_is_an_empty_journal(void)
     }
 }
 
+static void a_parameter_is_found_by_its_whole_name(void)
+{
+    const char *text = "rate 7\nblock_queries 12\nblock 3\nlast many words";
+    char value[16];
+    CU_ASSERT(tal_journal_find_parameter(text, "block", value, sizeof(value)));
+    CU_ASSERT_STRING_EQUAL(value, "3");
+    CU_ASSERT(tal_journal_find_parameter(text, "last", value, sizeof(value)));
+    CU_ASSERT_STRING_EQUAL(value, "many words");
+    CU_ASSERT(tal_journal_find_parameter(text, "last", value, 5));
+    CU_ASSERT_STRING_EQUAL(value, "many");
+    CU_ASSERT_FALSE(tal_journal_find_parameter(text, "block_", value, sizeof(value)));
+    CU_ASSERT_FALSE(tal_journal_find_parameter(text, "7", value, sizeof(value)));
+    CU_ASSERT_FALSE(tal_journal_find_parameter("", "rate", value, sizeof(value)));
+}
+
 static void the_first_difference_is_named(void)
 {
     char text[200];
@@ -131,6 +146,7 @@ const test_case test_cases[] = {
     TEST_CASE(cut_anywhere_keeps_whole_records),
     TEST_CASE(a_changed_byte_ends_the_journal_before_its_record),
     TEST_CASE(junk_is_an_empty_journal),
+    TEST_CASE(a_parameter_is_found_by_its_whole_name),
     TEST_CASE(the_first_difference_is_named),
     {0},
 };
