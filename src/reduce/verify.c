@@ -37,7 +37,8 @@ struct tal_verifier {
     int8_t *profiles[2];
     size_t capacity; /* residues */
 
-    /* Nucleotides. Strict scores are negative where the identity is too low. */
+    /* Nucleotides. Strict scores are negative where the identity is too low; of this identity. */
+    int32_t strict_identity; /* 0: none */
     tal_band_aligner aligner;
     tal_band_scoring scoring, strict;
     tal_matrix strict_matrix;
@@ -84,11 +85,16 @@ bool tal_criteria_check(const tal_criteria *criteria, const tal_certificate *cer
            criteria->evalue;
 }
 
-/* Strict scores: of a path that keeps the identity they are 0 or more, for each identical column
- * brings `bonus` and each other takes `penalty`, in about the ratio that the identity allows. */
+/* Strict scores, made anew when the identity changes: of a path that keeps the identity they are 0
+ * or more, for each identical column brings `bonus` and each other takes `penalty`, in about the
+ * ratio that the identity allows. */
 static void make_strict(tal_verifier *verifier)
 {
     const tal_criteria *criteria = verifier->criteria;
+    if (criteria->identity == verifier->strict_identity)
+        return;
+    verifier->strict_identity = criteria->identity;
+    verifier->has_strict[0] = verifier->has_strict[1] = false;
     const int32_t other = TAL_REDUCE_SHARE_ONE - criteria->identity;
     int32_t bonus = 0, penalty = 1;
     while (other > 0 && penalty < STRICT_PENALTY_MIN && bonus < STRICT_PENALTY_MIN) {
@@ -101,7 +107,6 @@ static void make_strict(tal_verifier *verifier)
         for (int b = 0; b < TAL_NUCLEOTIDE_LETTER_COUNT; b++)
             verifier->strict_matrix.score[a][b] = (int8_t)(a == b ? bonus : -penalty);
     const tal_gaps gaps = {.open = 0, .extend = penalty};
-    tal_band_scoring_init(&verifier->scoring, criteria->matrix, criteria->ladder.gaps);
     tal_band_scoring_init(&verifier->strict, &verifier->strict_matrix, gaps);
 }
 
@@ -117,8 +122,8 @@ tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_
         return status;
     }
     tal_tracer_use_kernels(verifier->tracer, &criteria->ladder.table);
-    if (criteria->matrix->alphabet == TAL_NUCLEOTIDE && criteria->identity >= BAND_IDENTITY_MIN)
-        make_strict(verifier);
+    if (criteria->matrix->alphabet == TAL_NUCLEOTIDE)
+        tal_band_scoring_init(&verifier->scoring, criteria->matrix, criteria->ladder.gaps);
     *out_verifier = verifier;
     return TAL_OK;
 }
@@ -410,8 +415,10 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
                  .column_end = job->len},
         .waves = verifier->criteria->ladder.table.wave,
     };
-    if (has_band)
+    if (has_band) {
+        make_strict(verifier);
         status = refuse_by_words(verifier, &pair, job, out_is_refused);
+    }
     if (status != TAL_OK || *out_is_refused)
         return status;
     status = build_profile(verifier, job->is_reverse, codes);

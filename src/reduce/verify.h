@@ -28,7 +28,7 @@ typedef enum tal_coverage_mode {
     TAL_COVERAGE_REPRESENTATIVE,
 } tal_coverage_mode;
 
-/* The same for all workers, read-only. */
+/* The same for all workers, read-only while they verify; the identity may change in between. */
 typedef struct tal_criteria {
     int32_t identity, coverage; /* 0 to TAL_REDUCE_SHARE_ONE */
     tal_coverage_mode coverage_mode;
