@@ -85,9 +85,11 @@ static const tal_option options[] = {
      .kind = TAL_VALUE_CHOICE,
      .value_name = "ORDER",
      .default_text = "cover",
-     .choices = "cover|length", /* in the order of tal_reduce_order */
+     .choices = "cover|length|set-cover", /* in the order of tal_reduce_order */
      .help = "who becomes a representative first: cover takes those that could stand for most "
-             "others and gives fewer representatives; length takes the longest"},
+             "others by shared k-mers, counted once, and gives fewer representatives; length takes "
+             "the longest; set-cover takes those that verifiably stand for most that are left, "
+             "counted again after each, and gives fewer still in more time"},
     {.name = "residual-sample",
      .kind = TAL_VALUE_INT,
      .value_name = "N",

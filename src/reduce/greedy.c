@@ -15,17 +15,13 @@
 #include "reduce/reduction.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/stop.h"
 #include "reduce/outbox.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    WALK_UNIT = 16,  /* sequences of an item of work */
-    KEEP_SHARE = 20, /* walks take so many times as long as keeping their state */
-};
+enum { WALK_UNIT = 16 }; /* sequences of an item of work */
 
 /* Rank `rank` wants to know about a sequence of this one, its ghost number `ghost`. */
 typedef struct subscription {
@@ -47,8 +43,7 @@ typedef struct greedy {
     subscription *subscriptions; /* by local number */
     size_t subscription_count;
     bool *is_told; /* by subscription */
-    /* With a keeper: when walks pause, for the state to be kept. */
-    uint64_t pause_ns;
+    tal_pause pause;
 } greedy;
 
 static int compare_ids(const void *left, const void *right)
@@ -233,17 +228,11 @@ static tal_status walk(greedy *state, int worker, tal_lid local)
     return TAL_OK;
 }
 
-/* Whether it is time to keep the state: what is undecided waits. */
-static bool is_pausing(const greedy *state)
-{
-    return state->self->params->keeper != NULL &&
-           (tal_stop_is_asked() || tal_clock_ns() >= state->pause_ns);
-}
-
 static tal_status walk_unit(void *context, int worker, size_t unit)
 {
     greedy *state = context;
-    if (unit > 0 && is_pausing(state)) /* The first one goes on, so that each step decides some. */
+    if (unit > 0 && tal_pause_is_due(
+                        &state->pause)) /* The first one goes on, so that each step decides some. */
         return TAL_OK;
     size_t begin = unit * WALK_UNIT;
     size_t end = begin + WALK_UNIT < state->open_count ? begin + WALK_UNIT : state->open_count;
@@ -337,30 +326,9 @@ static tal_status step(greedy *state, uint64_t *out_left)
     return status;
 }
 
-/* Keep the state of the round when it is time. Collective; agreed status. */
-static tal_status keep(greedy *state)
-{
-    tal_reduction *self = state->self;
-    uint64_t is_due = is_pausing(state);
-    tal_comm_max_u64(self->comm, &is_due, 1);
-    if (is_due == 0)
-        return TAL_OK;
-    const uint64_t begin_ns = tal_clock_ns(), interval_ns = self->params->keeper->interval_ns;
-    self->position.is_within = 1;
-    tal_status status = tal_state_keep(self);
-    if (status == TAL_OK)
-        status = tal_comm_agree(self->comm, tal_stop_check());
-    const uint64_t end_ns = tal_clock_ns(), least_ns = KEEP_SHARE * (end_ns - begin_ns);
-    state->pause_ns = end_ns + (interval_ns > least_ns ? interval_ns : least_ns);
-    return status;
-}
-
 tal_status tal_greedy_decide(tal_reduction *self)
 {
-    greedy state = {.self = self};
-    const tal_reduce_keeper *keeper = self->params->keeper;
-    if (keeper != NULL)
-        state.pause_ns = tal_clock_ns() + keeper->interval_ns;
+    greedy state = {.self = self, .pause = tal_pause_begin(self)};
     tal_status status = list_ghosts(self);
     const tal_loop loop = {
         .unit_count = self->count, .unit_sequences = 1, .function = number_slots, .context = self};
@@ -374,8 +342,8 @@ tal_status tal_greedy_decide(tal_reduction *self)
     for (uint64_t left = 1; status == TAL_OK && left > 0;) {
         status = step(&state, &left);
         self->summary.step_count++;
-        if (status == TAL_OK && keeper != NULL && left > 0)
-            status = keep(&state);
+        if (status == TAL_OK && left > 0)
+            status = tal_pause_keep(&state.pause);
     }
     tal_free(state.is_told);
     tal_free(state.subscriptions);

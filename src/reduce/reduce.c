@@ -27,17 +27,16 @@ typedef struct fate {
     uint32_t is_reverse;
 } fate;
 
-tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,
-                             const tal_verify_job *job, bool *out_passes)
+tal_status tal_reduction_prove(tal_reduction *self, int worker, uint64_t id,
+                               const tal_verify_job *job, tal_vertex *out_vertex, bool *out_passes)
 {
     tal_buffer *arena = &self->arenas[worker];
-    tal_vertex *vertex = &self->vertices[local];
     tal_certificate certificate;
     const size_t at = arena->bytes;
     tal_status status = tal_verify(self->verifiers[worker], job, out_passes, &certificate, arena);
     if (status != TAL_OK || !*out_passes)
         return status;
-    *vertex = (tal_vertex){
+    *out_vertex = (tal_vertex){
         .representative = id,
         .certificate = certificate,
         .edit_count = (uint32_t)((arena->bytes - at) / sizeof(uint32_t)),
@@ -45,8 +44,17 @@ tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uin
         .arena = (uint16_t)worker,
         .edits_at = at,
     };
-    atomic_store_explicit(&self->states[local], TAL_VERTEX_MEMBER, memory_order_release);
     return TAL_OK;
+}
+
+tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,
+                             const tal_verify_job *job, bool *out_passes)
+{
+    tal_status status =
+        tal_reduction_prove(self, worker, id, job, &self->vertices[local], out_passes);
+    if (status == TAL_OK && *out_passes)
+        atomic_store_explicit(&self->states[local], TAL_VERTEX_MEMBER, memory_order_release);
+    return status;
 }
 
 tal_status tal_reduction_answer_residues(const void *context, uint64_t local, tal_buffer *reply)
@@ -80,19 +88,23 @@ static tal_status answer_gid(const void *context, uint64_t local, tal_buffer *re
 }
 
 /* Everybody but the members takes part in the next round; representatives are asked anew unless
- * they are frozen. */
-static void open_pool(tal_reduction *self, bool is_frozen)
+ * they are frozen. After the first round of a set cover, those that stand for most go first.
+ * Collective; agreed status. */
+static tal_status open_pool(tal_reduction *self, bool is_frozen)
 {
-    for (tal_lid local = 0; local < self->count; local++) {
-        uint8_t state = tal_reduction_state(self, local);
+    const bool is_by_size = self->params->order == TAL_REDUCE_SET_COVER && self->position.stage > 1;
+    tal_status status = is_by_size ? tal_cover_count_sizes(self) : TAL_OK;
+    for (tal_lid local = 0; status == TAL_OK && local < self->count; local++) {
+        const uint8_t state = tal_reduction_state(self, local);
         self->is_in_pool[local] = state != TAL_VERTEX_MEMBER;
         self->priorities[local] = tal_priority_make(
             self->is_known[local] || (is_frozen && state == TAL_VERTEX_REPRESENTATIVE),
-            self->degrees[local], tal_reduction_id(self, local));
+            is_by_size ? self->sizes[local] : self->degrees[local], tal_reduction_id(self, local));
         if (self->is_in_pool[local])
             tal_reduction_set_state(self, local, TAL_VERTEX_OPEN);
         self->cursors[local] = 0;
     }
+    return status;
 }
 
 /* What the round found, of how many. Collective. */
@@ -114,13 +126,16 @@ static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_f
                             bool is_frozen)
 {
     const bool is_shared = is_first && self->params->target > 0;
+    /* Frozen ones go first whatever they gain. */
+    const bool is_by_cover =
+        self->params->order == TAL_REDUCE_SET_COVER && is_first && self->params->known == NULL;
     tal_status status = TAL_OK;
     if (self->position.is_within == 0)
-        open_pool(self, is_frozen);
-    if (!is_shared || !tal_candidates_take_up(self))
+        status = open_pool(self, is_frozen);
+    if (status == TAL_OK && (!is_shared || !tal_candidates_take_up(self)))
         status = tal_candidates_find(self, seed);
     if (status == TAL_OK)
-        status = tal_greedy_decide(self);
+        status = is_by_cover ? tal_cover_decide(self) : tal_greedy_decide(self);
     if (is_shared && status == TAL_OK)
         tal_candidates_put_aside(self);
     tal_candidates_release(self);
@@ -150,8 +165,8 @@ tal_status tal_reduction_run_rounds(tal_reduction *self)
     tal_reduction_position *position = &self->position;
     tal_status status = TAL_OK;
     if (position->stage == 0) {
-        open_pool(self, false);
-        if (self->params->order == TAL_REDUCE_COVER)
+        status = open_pool(self, false);
+        if (status == TAL_OK && self->params->order != TAL_REDUCE_LENGTH)
             status = tal_candidates_count_degrees(self, &rounds.degrees);
         if (status == TAL_OK)
             status = end_stage(self);
@@ -347,6 +362,7 @@ static void reduction_deinit(tal_reduction *self)
     tal_free((void *)self->states);
     tal_free(self->vertices);
     tal_free(self->degrees);
+    tal_free(self->sizes);
     tal_free(self->priorities);
     tal_free(self->is_in_pool);
     tal_free(self->is_known);
@@ -367,13 +383,15 @@ static tal_status reduction_init(tal_reduction *self)
     self->states = tal_alloc_zero((size_t)self->count * sizeof(*self->states));
     self->vertices = tal_alloc_zero((size_t)self->count * sizeof(*self->vertices));
     self->degrees = tal_alloc_zero((size_t)self->count * sizeof(*self->degrees));
+    self->sizes = tal_alloc_zero((size_t)self->count * sizeof(*self->sizes));
     self->priorities = tal_alloc_array(self->count, sizeof(*self->priorities));
     self->is_in_pool = tal_alloc_array(self->count, sizeof(*self->is_in_pool));
     self->is_known = tal_alloc_zero((size_t)self->count * sizeof(*self->is_known));
     self->cursors = tal_alloc_zero((size_t)self->count * sizeof(*self->cursors));
     if (self->verifiers == NULL || self->arenas == NULL || self->states == NULL ||
-        self->vertices == NULL || self->degrees == NULL || self->priorities == NULL ||
-        self->is_in_pool == NULL || self->is_known == NULL || self->cursors == NULL)
+        self->vertices == NULL || self->degrees == NULL || self->sizes == NULL ||
+        self->priorities == NULL || self->is_in_pool == NULL || self->is_known == NULL ||
+        self->cursors == NULL)
         return TAL_ERR_MEMORY;
     tal_status status = TAL_OK;
     for (size_t worker = 0; status == TAL_OK && worker < self->worker_count; worker++)

@@ -20,6 +20,7 @@
 typedef enum tal_reduce_order {
     TAL_REDUCE_COVER = 0, /* who could stand for most others */
     TAL_REDUCE_LENGTH,    /* the longest */
+    TAL_REDUCE_SET_COVER, /* who verifiably stands for most that are left, again and again */
 } tal_reduce_order;
 
 /* Most numbers of a state. */

@@ -27,6 +27,11 @@ static inline uint64_t tal_priority_make(bool is_frozen, uint64_t degree, uint64
     return (is_frozen ? 0 : TAL_PRIORITY_OPEN) | (TAL_DEGREE_MAX - degree) << TAL_ID_BITS | id;
 }
 
+static inline uint64_t tal_priority_degree(uint64_t priority)
+{
+    return TAL_DEGREE_MAX - (priority >> TAL_ID_BITS & TAL_DEGREE_MAX);
+}
+
 typedef enum tal_vertex_state {
     TAL_VERTEX_OPEN = 0, /* not decided in this round */
     TAL_VERTEX_REPRESENTATIVE,
@@ -86,7 +91,8 @@ typedef struct tal_reduction {
      * representative is does not change any more). */
     _Atomic uint8_t *states;
     tal_vertex *vertices;
-    uint64_t *degrees;
+    uint64_t *degrees; /* by k-mers that are shared, counted once */
+    uint64_t *sizes;   /* of the clusters when the round began; set cover only */
     uint64_t *priorities;
     bool *is_in_pool; /* takes part in this round */
     bool *is_known;   /* was a representative before, and stays one */
@@ -183,10 +189,41 @@ void tal_candidates_put_aside(tal_reduction *self);
 /* False when none were put aside. */
 bool tal_candidates_take_up(tal_reduction *self);
 
+/* Pauses of a long round, in which its state is kept. */
+typedef struct tal_pause {
+    tal_reduction *self;
+    uint64_t at_ns;
+} tal_pause;
+
+tal_pause tal_pause_begin(tal_reduction *self);
+
+/* Whether it is time to keep the state, or a stop is asked for. Threads: any. */
+bool tal_pause_is_due(const tal_pause *pause);
+
+/* Keep the state when that is due on any rank; TAL_ERR_INCOMPLETE when a stop is asked for.
+ * Nothing without a keeper. Collective; agreed status. */
+tal_status tal_pause_keep(tal_pause *pause);
+
+/* The same, but only when a stop is asked for. */
+tal_status tal_pause_give_up(tal_pause *pause);
+
+/* How many sequences each of this rank's stands for now, into sizes. Collective; agreed status. */
+tal_status tal_cover_count_sizes(tal_reduction *self);
+
+/* Decide every open sequence of the pool by greedy set cover: again and again the one becomes a
+ * representative that verifiably stands for most of those that are undecided, of several the first,
+ * and these its members. Nothing may be frozen. Collective; agreed status. */
+tal_status tal_cover_decide(tal_reduction *self);
+
 /* Decide every open sequence: it is a member when a candidate that is a representative passes, of
  * several the one with the smallest priority; otherwise it is a representative. Collective; agreed
  * status. */
 tal_status tal_greedy_decide(tal_reduction *self);
+
+/* Verify whether `id`, which `job` shows, stands for the verifier's member: then *out_vertex says
+ * so; the edits go to the worker's arena. */
+tal_status tal_reduction_prove(tal_reduction *self, int worker, uint64_t id,
+                               const tal_verify_job *job, tal_vertex *out_vertex, bool *out_passes);
 
 /* Verify a pair by worker `worker`; a pair that passes makes `local` a member. */
 tal_status tal_reduction_try(tal_reduction *self, int worker, tal_lid local, uint64_t id,

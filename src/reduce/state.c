@@ -32,8 +32,8 @@ _Static_assert((int)NUMBER_COUNT <= (int)TAL_REDUCE_NUMBERS, "a keeper holds the
 
 /* A row as numbers; a member's edits follow. */
 typedef struct state_row {
-    uint64_t id, flags, degree;
-    uint64_t cursor; /* of those that are open */
+    uint64_t id, flags, degree, weight; /* weight: what the priority goes by */
+    uint64_t cursor;                    /* of those that are open */
     uint64_t representative, score, identity_count, column_count;
     uint64_t query_begin, query_span, ref_begin, ref_span, edit_count; /* of members */
 } state_row;
@@ -56,7 +56,7 @@ static tal_status append_row(const tal_reduction *self, tal_lid local, tal_buffe
                              state | (self->is_in_pool[local] ? FLAG_POOL : 0U) |
                                  (is_frozen ? FLAG_FROZEN : 0U) |
                                  (vertex->is_reverse ? FLAG_REVERSE : 0U),
-                             self->degrees[local]};
+                             self->degrees[local], tal_priority_degree(self->priorities[local])};
     tal_status status = append_all(bytes, head, sizeof(head) / sizeof(*head));
     if (status == TAL_OK && state == TAL_VERTEX_OPEN)
         status = tal_varint_append(bytes, self->cursors[local]);
@@ -119,7 +119,7 @@ static bool read_all(const tal_buffer *bytes, size_t *at, uint64_t *values, size
 static bool read_row(const tal_reduction *self, const tal_buffer *bytes, size_t *at, state_row *row)
 {
     memset(row, 0, sizeof(*row));
-    if (!read_all(bytes, at, &row->id, 3) || row->id >= self->distinct.count ||
+    if (!read_all(bytes, at, &row->id, 4) || row->id >= self->distinct.count ||
         row->flags > FLAGS_MAX || (row->flags & FLAG_STATE) > TAL_VERTEX_MEMBER)
         return false;
     if ((row->flags & FLAG_STATE) == TAL_VERTEX_OPEN)
@@ -184,7 +184,7 @@ static tal_status take_rows(tal_reduction *self, const tal_buffer *received)
         self->is_in_pool[local] = (row.flags & FLAG_POOL) != 0;
         self->degrees[local] = row.degree;
         self->priorities[local] =
-            tal_priority_make((row.flags & FLAG_FROZEN) != 0, row.degree, row.id);
+            tal_priority_make((row.flags & FLAG_FROZEN) != 0, row.weight, row.id);
         self->cursors[local] = (uint32_t)row.cursor;
         take_vertex(self, local, &row);
         for (uint64_t i = 0; status == TAL_OK && i < row.edit_count; i++) {

@@ -12,7 +12,7 @@ enum { TEXT_BYTES = 64 };
 
 /* In the order of tal_coverage_mode and of tal_reduce_order. */
 static const char *const modes[] = {"both", "member", "representative"};
-static const char *const orders[] = {"cover", "length"};
+static const char *const orders[] = {"cover", "length", "set-cover"};
 
 static tal_result_attribute text_of(const char *name, const char *text)
 {
@@ -133,7 +133,7 @@ tal_status tal_terms_read(const tal_container *container, tal_reduce_params *out
     if (status == TAL_OK)
         status = read_int(container, "min_length", INT32_MAX, &params.len_min);
     if (status == TAL_OK)
-        status = read_choice(container, "order", orders, 2, &order);
+        status = read_choice(container, "order", orders, 3, &order);
     if (status == TAL_OK)
         status = read_gaps(container, &params.gaps);
     if (status == TAL_OK)

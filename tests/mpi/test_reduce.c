@@ -245,6 +245,8 @@ static void proteins_are_proven_and_the_same_for_any_threads_memory_and_order(ra
         params.order = mode == 1 ? TAL_REDUCE_LENGTH : TAL_REDUCE_COVER;
         params.identity = mode == 2 ? 5000 : 8500;
         expect_one_result(test, &params);
+        params.order = TAL_REDUCE_SET_COVER;
+        expect_one_result(test, &params);
     }
 }
 
@@ -253,7 +255,9 @@ static void nucleotides_are_proven_on_both_strands(ranks_test *test)
     tal_matrix matrix;
     RANKS_CHECK(test, tal_matrix_match_mismatch(2, -3, &matrix) == TAL_OK);
     make_records(TAL_NUCLEOTIDE);
-    const tal_reduce_params params = make_params(&matrix);
+    tal_reduce_params params = make_params(&matrix);
+    expect_one_result(test, &params);
+    params.order = TAL_REDUCE_SET_COVER;
     expect_one_result(test, &params);
 }
 
@@ -309,14 +313,8 @@ static tal_status find_in_memory(void *context, uint64_t *out_numbers, size_t co
     return tal_buffer_append(out_bytes, keeper->bytes.data, keeper->bytes.bytes);
 }
 
-static void ended_again_and_again_it_goes_on_to_the_same_result(ranks_test *test)
+static void expect_the_same_when_ended(ranks_test *test, tal_reduce_params params)
 {
-    tal_matrix matrix;
-    RANKS_CHECK(test, tal_matrix_load("BLOSUM62", TAL_PROTEIN, &matrix) == TAL_OK);
-    make_records(TAL_PROTEIN);
-    tal_reduce_params params = make_params(&matrix);
-    params.identity = 5000;
-    params.residual_sample = 20;
     uint64_t representatives, again;
     const uint64_t expected = reduce(test, &params, 1, false, &representatives);
     memory_keeper keeper = {.states_before_end = 5};
@@ -341,6 +339,19 @@ static void ended_again_and_again_it_goes_on_to_the_same_result(ranks_test *test
     RANKS_CHECK(test, reduce(test, &params, 1, false, &again) == expected);
     RANKS_CHECK(test, again == representatives);
     tal_buffer_deinit(&keeper.bytes);
+}
+
+static void ended_again_and_again_it_goes_on_to_the_same_result(ranks_test *test)
+{
+    tal_matrix matrix;
+    RANKS_CHECK(test, tal_matrix_load("BLOSUM62", TAL_PROTEIN, &matrix) == TAL_OK);
+    make_records(TAL_PROTEIN);
+    tal_reduce_params params = make_params(&matrix);
+    params.identity = 5000;
+    params.residual_sample = 20;
+    expect_the_same_when_ended(test, params);
+    params.order = TAL_REDUCE_SET_COVER;
+    expect_the_same_when_ended(test, params);
 }
 
 int main(int argc, char **argv)
