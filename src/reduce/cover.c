@@ -9,15 +9,16 @@
  * is all verified, it is taken. Gains never rise, so this is what one after the other would give
  * (Chvatal, "A greedy heuristic for the set-covering problem", 1979), for any number of ranks; and
  * many are elected at once, since families have nothing in common.
+ *
+ * Where both of a pair may stand for the other, one verification speaks for both: the later as
+ * member of the earlier. The certificate that a member needs the other way round is made when its
+ * representative is taken; the rare one that does not pass stays undecided.
  */
-#include "reduce/reduction.h"
+#include "reduce/cover_internal.h"
 
 #include "base/alloc.h"
 #include "base/stop.h"
-#include "reduce/ids.h"
-#include "reduce/outbox.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -25,221 +26,40 @@ enum {
     NOMINATE_UNIT = 512, /* the same */
 };
 
-typedef enum edge_state { EDGE_UNTRIED = 0, EDGE_PROVEN, EDGE_REFUTED } edge_state;
-
-/* Who could stand for a sequence. */
-typedef struct edge {
-    uint64_t id, proof; /* proof: number among those of its worker */
-    uint32_t slot;      /* local number, or ghost_begin + number of the ghost */
-    int32_t diagonal;
-    uint16_t worker;
-    uint8_t is_reverse, state;
-} edge;
-
-/* A candidate told of who found it: it could stand for it, too. */
-typedef struct back_edge {
-    uint64_t local, id;
-    int32_t len, diagonal;
-    uint64_t is_reverse;
-} back_edge;
-
 typedef enum verdict { VERDICT_NONE = 0, VERDICT_PROVE, VERDICT_TAKE } verdict;
-
-/* Rank `rank` wants to know about a sequence of this one, its ghost number `ghost`. */
-typedef struct subscription {
-    uint64_t local;
-    uint32_t rank, ghost;
-} subscription;
 
 /* What a rank says of a sequence: `count` more or fewer, by local number or ghost. */
 typedef struct cover_count {
     uint32_t place, count;
 } cover_count;
 
-/* An elected sequence; residues follow when it is to be proven, padded to 8 bytes. */
+/* What the verification of a pair says to the other's edge. */
+typedef struct pair_result {
+    uint64_t local, id;
+    uint64_t passes;
+} pair_result;
+
+/* An elected sequence; its residues follow, padded to 8 bytes. */
 typedef struct election {
     uint32_t ghost, verdict;
     uint64_t len;
 } election;
 
-typedef struct cover {
-    tal_reduction *self;
-    edge *edges; /* of local number i: [edge_begin[i], edge_begin[i + 1]) */
-    size_t *edge_begin;
-    uint64_t *ghost_ids; /* rising */
-    size_t ghost_count;
-    subscription *subscriptions; /* by local number */
-    size_t subscription_count;
-    /* By slot: of this rank's sequences first, then of ghosts. */
-    uint32_t *gains, *counts;
-    uint8_t *verdicts;
-    /* By local number. */
-    bool *is_exact; /* all that the gain counts is verified */
-    bool *has_changed;
-    size_t *nominees; /* an edge, or SIZE_MAX: itself */
-    tal_lid *open;
-    size_t open_count;
-    /* Of ghosts that are to be proven. */
-    const uint8_t **ghost_codes;
-    int32_t *ghost_lens;
-    tal_buffer news;    /* elections that were heard */
-    tal_buffer *proofs; /* tal_vertex, one buffer per worker */
-    tal_outbox outbox;
-} cover;
-
-static uint64_t owner_of(const cover *state, uint64_t id)
+static uint64_t owner_of(const tal_cover *state, uint64_t id)
 {
     return id % state->self->rank_count;
 }
 
-static bool is_open(const cover *state, tal_lid local)
+static bool is_open(const tal_cover *state, tal_lid local)
 {
     return tal_reduction_state(state->self, local) == TAL_VERTEX_OPEN;
-}
-
-/* --- Edges --- */
-
-/* Tell every candidate who found it. Collective; agreed status. */
-static tal_status tell_back(cover *state, tal_buffer *received)
-{
-    tal_reduction *self = state->self;
-    tal_status status = TAL_OK;
-    for (tal_lid local = 0; local < self->count; local++)
-        for (uint32_t i = 0; status == TAL_OK && i < self->candidate_count[local]; i++) {
-            const tal_candidate *one = &self->candidates[self->candidate_begin[local] + i];
-            const uint64_t id = tal_priority_id(one->priority);
-            const back_edge told = {.local = id / self->rank_count,
-                                    .id = tal_reduction_id(self, local),
-                                    .len = tal_seqset_len(self->distinct.sequences, local),
-                                    .diagonal = one->diagonal,
-                                    .is_reverse = one->is_reverse};
-            status = tal_buffer_append(tal_outbox_at(&state->outbox, 0, owner_of(state, id)), &told,
-                                       sizeof(told));
-        }
-    status = tal_comm_agree(self->comm, status);
-    return status == TAL_OK ? tal_outbox_exchange(&state->outbox, self->comm, received, NULL)
-                            : status;
-}
-
-/* Whether who was found could stand for its candidate, and where the two lie side by side then. */
-static bool turn_back(const cover *state, const back_edge *told, edge *out_edge)
-{
-    const tal_reduction *self = state->self;
-    const int32_t len = tal_seqset_len(self->distinct.sequences, (tal_lid)told->local);
-    *out_edge = (edge){.id = told->id,
-                       .diagonal = told->is_reverse != 0 ? told->len - len + told->diagonal
-                                                         : -told->diagonal,
-                       .is_reverse = told->is_reverse != 0};
-    return tal_criteria_allow_lengths(self->criteria, len, told->len);
-}
-
-static tal_status list_edges(cover *state, const tal_buffer *received)
-{
-    tal_reduction *self = state->self;
-    const back_edge *back = (const back_edge *)(const void *)received->data;
-    const size_t back_count = received->bytes / sizeof(*back);
-    edge turned;
-    state->edge_begin = tal_alloc_zero(((size_t)self->count + 2) * sizeof(*state->edge_begin));
-    if (state->edge_begin == NULL)
-        return TAL_ERR_MEMORY;
-    size_t *ends =
-        state->edge_begin + 1; /* filled from behind: ends[i] becomes the begin of i + 1 */
-    for (tal_lid local = 0; local < self->count; local++)
-        ends[local + 1] = self->candidate_count[local];
-    for (size_t i = 0; i < back_count; i++)
-        ends[back[i].local + 1] += turn_back(state, &back[i], &turned);
-    for (tal_lid local = 0; local < self->count; local++)
-        ends[local + 1] += ends[local];
-    state->edges = tal_alloc_array(ends[self->count], sizeof(*state->edges));
-    if (state->edges == NULL)
-        return TAL_ERR_MEMORY;
-    for (tal_lid local = 0; local < self->count; local++)
-        for (uint32_t i = 0; i < self->candidate_count[local]; i++) {
-            const tal_candidate *one = &self->candidates[self->candidate_begin[local] + i];
-            state->edges[ends[local]++] = (edge){.id = tal_priority_id(one->priority),
-                                                 .diagonal = one->diagonal,
-                                                 .is_reverse = one->is_reverse != 0};
-        }
-    for (size_t i = 0; i < back_count; i++)
-        if (turn_back(state, &back[i], &turned))
-            state->edges[ends[back[i].local]++] = turned;
-    return TAL_OK;
-}
-
-static size_t edge_count(const cover *state)
-{
-    return state->edge_begin[state->self->count];
-}
-
-/* Ghosts, and the slots of all edges. */
-static tal_status number_slots(cover *state)
-{
-    tal_reduction *self = state->self;
-    const size_t count = edge_count(state);
-    state->ghost_ids = tal_alloc_array(count, sizeof(*state->ghost_ids));
-    if (state->ghost_ids == NULL)
-        return TAL_ERR_MEMORY;
-    size_t listed = 0;
-    for (size_t i = 0; i < count; i++)
-        if (owner_of(state, state->edges[i].id) != self->rank)
-            state->ghost_ids[listed++] = state->edges[i].id;
-    state->ghost_count = tal_ids_distinct(state->ghost_ids, listed);
-    if ((uint64_t)self->count + state->ghost_count >= UINT32_MAX)
-        return tal_fail(TAL_ERR_MEMORY, "a rank cannot hold so many sequences; use more ranks");
-    for (size_t i = 0; i < count; i++) {
-        edge *one = &state->edges[i];
-        const size_t slot =
-            owner_of(state, one->id) == self->rank
-                ? (size_t)(one->id / self->rank_count)
-                : self->count + tal_ids_find(state->ghost_ids, state->ghost_count, one->id);
-        one->slot = (uint32_t)slot;
-    }
-    return TAL_OK;
-}
-
-static int compare_subscriptions(const void *left, const void *right)
-{
-    const subscription *a = left;
-    const subscription *b = right;
-    if (a->local != b->local)
-        return a->local < b->local ? -1 : 1;
-    return (a->rank > b->rank) - (a->rank < b->rank);
-}
-
-/* Tell the owners of the ghosts. Collective; agreed status. */
-static tal_status subscribe(cover *state)
-{
-    tal_reduction *self = state->self;
-    tal_buffer received = {0};
-    tal_status status = TAL_OK;
-    for (size_t i = 0; status == TAL_OK && i < state->ghost_count; i++) {
-        const subscription wanted = {.local = state->ghost_ids[i] / self->rank_count,
-                                     .rank = (uint32_t)self->rank,
-                                     .ghost = (uint32_t)i};
-        status = tal_buffer_append(
-            tal_outbox_at(&state->outbox, 0, owner_of(state, state->ghost_ids[i])), &wanted,
-            sizeof(wanted));
-    }
-    status = tal_comm_agree(self->comm, status);
-    if (status == TAL_OK)
-        status = tal_outbox_exchange(&state->outbox, self->comm, &received, NULL);
-    if (status != TAL_OK) {
-        tal_buffer_deinit(&received);
-        return status;
-    }
-    state->subscriptions = (subscription *)(void *)received.data;
-    state->subscription_count = received.bytes / sizeof(subscription);
-    if (state->subscription_count > 0)
-        qsort(state->subscriptions, state->subscription_count, sizeof(subscription),
-              compare_subscriptions);
-    return TAL_OK;
 }
 
 /* --- Gains --- */
 
 /* Send what was counted of ghosts to their owners, where it is added to what was counted there;
  * counts of ghosts are zero then. Collective; agreed status. */
-static tal_status gather_counts(cover *state)
+static tal_status gather_counts(tal_cover *state)
 {
     tal_reduction *self = state->self;
     tal_buffer received = {0};
@@ -266,7 +86,7 @@ static tal_status gather_counts(cover *state)
 }
 
 /* Tell those who asked for a sequence its gain, when it has changed. Collective; agreed status. */
-static tal_status tell_gains(cover *state)
+static tal_status tell_gains(tal_cover *state)
 {
     tal_reduction *self = state->self;
     tal_buffer received = {0};
@@ -274,7 +94,7 @@ static tal_status tell_gains(cover *state)
     if (self->rank_count == 1)
         return TAL_OK;
     for (size_t i = 0; status == TAL_OK && i < state->subscription_count; i++) {
-        const subscription *wanted = &state->subscriptions[i];
+        const tal_cover_subscription *wanted = &state->subscriptions[i];
         const cover_count told = {wanted->ghost, state->gains[wanted->local]};
         if (state->has_changed[wanted->local])
             status = tal_buffer_append(tal_outbox_at(&state->outbox, 0, wanted->rank), &told,
@@ -292,7 +112,7 @@ static tal_status tell_gains(cover *state)
 
 /* Take what was counted off the gains (or make it the gains, at first), and spread them.
  * Collective; agreed status. */
-static tal_status update_gains(cover *state, bool is_first)
+static tal_status update_gains(tal_cover *state, bool is_first)
 {
     tal_reduction *self = state->self;
     tal_status status = gather_counts(state);
@@ -306,11 +126,11 @@ static tal_status update_gains(cover *state, bool is_first)
 }
 
 /* Count a sequence for all that could stand for it. */
-static void count_for_all(cover *state, tal_lid local)
+static void count_for_all(tal_cover *state, tal_lid local)
 {
     state->counts[local]++;
     for (size_t i = state->edge_begin[local]; i < state->edge_begin[local + 1]; i++)
-        if (state->edges[i].state != EDGE_REFUTED)
+        if (state->edges[i].state != TAL_EDGE_REFUTED)
             state->counts[state->edges[i].slot]++;
 }
 
@@ -319,7 +139,7 @@ static void count_for_all(cover *state, tal_lid local)
 static tal_status nominate(void *context, int worker, size_t unit)
 {
     (void)worker; /* all are alike */
-    cover *state = context;
+    tal_cover *state = context;
     const size_t begin = unit * NOMINATE_UNIT;
     const size_t end =
         begin + NOMINATE_UNIT < state->open_count ? begin + NOMINATE_UNIT : state->open_count;
@@ -329,9 +149,9 @@ static tal_status nominate(void *context, int worker, size_t unit)
         uint32_t gain = state->gains[local];
         uint64_t id = tal_reduction_id(state->self, local);
         for (size_t k = state->edge_begin[local]; k < state->edge_begin[local + 1]; k++) {
-            const edge *one = &state->edges[k];
+            const tal_cover_edge *one = &state->edges[k];
             const uint32_t other = state->gains[one->slot];
-            if (one->state == EDGE_REFUTED || other < gain || (other == gain && one->id > id))
+            if (one->state == TAL_EDGE_REFUTED || other < gain || (other == gain && one->id > id))
                 continue;
             best = k;
             gain = other;
@@ -342,7 +162,7 @@ static tal_status nominate(void *context, int worker, size_t unit)
     return TAL_OK;
 }
 
-static uint32_t nominee_slot(const cover *state, tal_lid local)
+static uint32_t nominee_slot(const tal_cover *state, tal_lid local)
 {
     const size_t nominee = state->nominees[local];
     return nominee == SIZE_MAX ? local : state->edges[nominee].slot;
@@ -350,7 +170,7 @@ static uint32_t nominee_slot(const cover *state, tal_lid local)
 
 /* Find who is elected among this rank's sequences; take those that can be. Collective; agreed
  * status. */
-static tal_status elect(cover *state)
+static tal_status elect(tal_cover *state)
 {
     tal_reduction *self = state->self;
     const size_t units = (state->open_count + NOMINATE_UNIT - 1) / NOMINATE_UNIT;
@@ -376,19 +196,21 @@ static tal_status elect(cover *state)
 }
 
 /* Tell those who asked for elected ones. Collective; agreed status. */
-static tal_status tell_elected(cover *state)
+static tal_status tell_elected(tal_cover *state)
 {
     static const uint8_t zeros[8];
     tal_reduction *self = state->self;
     tal_status status = TAL_OK;
     for (size_t i = 0; status == TAL_OK && i < state->subscription_count; i++) {
-        const subscription *wanted = &state->subscriptions[i];
+        const tal_cover_subscription *wanted = &state->subscriptions[i];
         const tal_lid local = (tal_lid)wanted->local;
-        election head = {.ghost = wanted->ghost, .verdict = state->verdicts[local]};
+        const election head = {
+            .ghost = wanted->ghost,
+            .verdict = state->verdicts[local],
+            .len = (uint64_t)tal_seqset_len(self->distinct.sequences, local),
+        };
         if (head.verdict == VERDICT_NONE)
             continue;
-        if (head.verdict == VERDICT_PROVE)
-            head.len = (uint64_t)tal_seqset_len(self->distinct.sequences, local);
         tal_buffer *out = tal_outbox_at(&state->outbox, 0, wanted->rank);
         status = tal_buffer_append(out, &head, sizeof(head));
         if (status == TAL_OK)
@@ -403,7 +225,7 @@ static tal_status tell_elected(cover *state)
                             : status;
 }
 
-static void hear_elected(cover *state)
+static void hear_elected(tal_cover *state)
 {
     const tal_buffer *news = &state->news;
     memset(state->verdicts + state->self->count, VERDICT_NONE, state->ghost_count);
@@ -418,43 +240,93 @@ static void hear_elected(cover *state)
     }
 }
 
-/* Verify a sequence against its nominee, where that is to be proven. */
-static tal_status prove(cover *state, int worker, tal_lid local)
+/* A sequence's nominee as it is shown to a verifier. */
+static tal_verify_job job_of(const tal_cover *state, const tal_cover_edge *one)
 {
-    tal_reduction *self = state->self;
-    const size_t nominee = state->nominees[local];
-    if (nominee == SIZE_MAX || state->verdicts[state->edges[nominee].slot] != VERDICT_PROVE)
-        return TAL_OK;
-    edge *one = &state->edges[nominee];
-    if (one->state != EDGE_UNTRIED)
-        return TAL_OK;
-    const tal_seqset *sequences = self->distinct.sequences;
-    const bool is_local = one->slot < self->count;
-    const size_t ghost = is_local ? 0 : one->slot - self->count;
-    const tal_verify_job job = {
+    const tal_seqset *sequences = state->self->distinct.sequences;
+    const bool is_local = one->slot < state->self->count;
+    const size_t ghost = is_local ? 0 : one->slot - state->self->count;
+    return (tal_verify_job){
         .codes = is_local ? tal_seqset_residues(sequences, one->slot) : state->ghost_codes[ghost],
         .len = is_local ? tal_seqset_len(sequences, one->slot) : state->ghost_lens[ghost],
         .is_reverse = one->is_reverse != 0,
         .diagonal = one->diagonal,
         .is_seeded = true,
     };
+}
+
+/* The certificate of a sequence with its nominee as representative. */
+static tal_status prove(tal_cover *state, int worker, tal_lid local, tal_cover_edge *one)
+{
+    tal_reduction *self = state->self;
+    const tal_verify_job job = job_of(state, one);
     tal_vertex proof;
     bool passes = false;
-    tal_verifier_set_member(self->verifiers[worker], tal_seqset_residues(sequences, local),
-                            tal_seqset_len(sequences, local));
+    tal_verifier_set_member(self->verifiers[worker],
+                            tal_seqset_residues(self->distinct.sequences, local),
+                            tal_seqset_len(self->distinct.sequences, local));
     tal_status status = tal_reduction_prove(self, worker, one->id, &job, &proof, &passes);
     if (status == TAL_OK && passes) {
         one->worker = (uint16_t)worker;
         one->proof = state->proofs[worker].bytes / sizeof(proof);
         status = tal_buffer_append(&state->proofs[worker], &proof, sizeof(proof));
     }
-    one->state = passes ? EDGE_PROVEN : EDGE_REFUTED;
+    one->state = passes ? TAL_EDGE_PROVEN : TAL_EDGE_REFUTED;
     return status;
+}
+
+/* Whether the pair passes with the nominee as member; no certificate is kept. */
+static tal_status agree(tal_cover *state, int worker, tal_lid local, tal_cover_edge *one)
+{
+    tal_reduction *self = state->self;
+    const tal_verify_job seen = job_of(state, one);
+    const int32_t len = tal_seqset_len(self->distinct.sequences, local);
+    const tal_verify_job job = {
+        .codes = tal_seqset_residues(self->distinct.sequences, local),
+        .len = len,
+        .is_reverse = seen.is_reverse,
+        .diagonal = tal_cover_turn(seen.diagonal, seen.is_reverse, len, seen.len),
+        .is_seeded = true,
+    };
+    tal_buffer *arena = &self->arenas[worker];
+    const size_t edits_at = arena->bytes;
+    tal_certificate certificate;
+    bool passes = false;
+    tal_verifier_set_member(self->verifiers[worker], seen.codes, seen.len);
+    tal_status status = tal_verify(self->verifiers[worker], &job, &passes, &certificate, arena);
+    arena->bytes = edits_at;
+    one->state = passes ? TAL_EDGE_AGREED : TAL_EDGE_REFUTED;
+    return status;
+}
+
+/* Verify a sequence against its nominee, so far as that is wanted now. */
+static tal_status verify_nominee(tal_cover *state, int worker, tal_lid local)
+{
+    const size_t nominee = state->nominees[local];
+    if (nominee == SIZE_MAX)
+        return TAL_OK;
+    tal_cover_edge *one = &state->edges[nominee];
+    const uint8_t wanted = state->verdicts[one->slot];
+    if (wanted == VERDICT_TAKE && one->state == TAL_EDGE_AGREED)
+        return prove(state, worker, local, one);
+    if (wanted != VERDICT_PROVE || one->state != TAL_EDGE_UNTRIED)
+        return TAL_OK;
+    const uint64_t id = tal_reduction_id(state->self, local);
+    tal_status status = state->is_mutual && one->id > id ? agree(state, worker, local, one)
+                                                         : prove(state, worker, local, one);
+    if (status != TAL_OK || !state->is_mutual)
+        return status;
+    const pair_result told = {.local = one->id / state->self->rank_count,
+                              .id = id,
+                              .passes = one->state != TAL_EDGE_REFUTED};
+    const size_t owner = (size_t)(one->id % state->self->rank_count);
+    return tal_buffer_append(tal_outbox_at(&state->results, (size_t)worker, owner), &told,
+                             sizeof(told));
 }
 
 static tal_status prove_unit(void *context, int worker, size_t unit)
 {
-    cover *state = context;
+    tal_cover *state = context;
     const size_t begin = unit * PROVE_UNIT;
     const size_t end =
         begin + PROVE_UNIT < state->open_count ? begin + PROVE_UNIT : state->open_count;
@@ -464,12 +336,36 @@ static tal_status prove_unit(void *context, int worker, size_t unit)
     else if (tal_stop_is_asked())
         return TAL_OK; /* The step is given up. */
     for (size_t i = begin; status == TAL_OK && i < end; i++)
-        status = prove(state, worker, state->open[i]);
+        status = verify_nominee(state, worker, state->open[i]);
+    return status;
+}
+
+/* Let the others of the pairs that were verified know. Collective; agreed status. */
+static tal_status share_results(tal_cover *state)
+{
+    tal_reduction *self = state->self;
+    tal_buffer received = {0};
+    if (!state->is_mutual)
+        return TAL_OK;
+    tal_status status = tal_outbox_exchange(&state->results, self->comm, &received, NULL);
+    const pair_result *told = (const pair_result *)(const void *)received.data;
+    for (size_t i = 0; status == TAL_OK && i < received.bytes / sizeof(*told); i++) {
+        const tal_lid local = (tal_lid)told[i].local;
+        size_t k = state->edge_begin[local];
+        while (k < state->edge_begin[local + 1] && state->edges[k].id != told[i].id)
+            k++;
+        if (k == state->edge_begin[local + 1] || state->edges[k].state != TAL_EDGE_UNTRIED)
+            continue;
+        state->edges[k].state = told[i].passes != 0 ? TAL_EDGE_AGREED : TAL_EDGE_REFUTED;
+        if (told[i].passes == 0 && is_open(state, local))
+            state->counts[state->edges[k].slot]++;
+    }
+    tal_buffer_deinit(&received);
     return status;
 }
 
 /* Make the members of those that are taken, and count what others lose by it and by refutations. */
-static void decide(cover *state)
+static void decide(tal_cover *state)
 {
     tal_reduction *self = state->self;
     size_t kept = 0;
@@ -477,10 +373,10 @@ static void decide(cover *state)
         const tal_lid local = state->open[i];
         const size_t nominee = state->nominees[local];
         const uint32_t slot = nominee_slot(state, local);
-        edge *one = nominee == SIZE_MAX ? NULL : &state->edges[nominee];
-        if (state->verdicts[slot] != VERDICT_TAKE) {
-            if (one != NULL && one->state == EDGE_REFUTED)
-                state->counts[slot]++;
+        tal_cover_edge *one = nominee == SIZE_MAX ? NULL : &state->edges[nominee];
+        const bool is_refuted = one != NULL && one->state == TAL_EDGE_REFUTED; /* in this step */
+        if (state->verdicts[slot] != VERDICT_TAKE || is_refuted) {
+            state->counts[slot] += is_refuted;
             state->open[kept++] = local;
             continue;
         }
@@ -497,7 +393,7 @@ static void decide(cover *state)
 }
 
 /* One election and what follows. *out_left: open ones of all ranks. Collective; agreed status. */
-static tal_status step(cover *state, tal_pause *pause, uint64_t *out_left)
+static tal_status step(tal_cover *state, tal_pause *pause, uint64_t *out_left)
 {
     tal_reduction *self = state->self;
     tal_status status = elect(state);
@@ -511,6 +407,8 @@ static tal_status step(cover *state, tal_pause *pause, uint64_t *out_left)
         status = tal_comm_agree(self->comm, tal_team_for(self->team, units, prove_unit, state));
     if (status == TAL_OK)
         status = tal_pause_give_up(pause);
+    if (status == TAL_OK)
+        status = share_results(state);
     if (status != TAL_OK)
         return status;
     decide(state);
@@ -520,7 +418,7 @@ static tal_status step(cover *state, tal_pause *pause, uint64_t *out_left)
     return status == TAL_OK && *out_left > 0 ? tal_pause_keep(pause) : status;
 }
 
-static tal_status cover_alloc(cover *state)
+static tal_status alloc(tal_cover *state)
 {
     const tal_reduction *self = state->self;
     const size_t slots = self->count + state->ghost_count;
@@ -542,25 +440,13 @@ static tal_status cover_alloc(cover *state)
     return TAL_OK;
 }
 
-/* Edges, who knows whom, and the gains to begin with. Collective; agreed status. */
-static tal_status cover_init(cover *state)
+/* The gains to begin with. Collective; agreed status. */
+static tal_status begin(tal_cover *state)
 {
-    tal_reduction *self = state->self;
-    tal_buffer received = {0};
-    tal_status status =
-        tal_comm_agree(self->comm, tal_outbox_init(&state->outbox, 1, self->rank_count));
+    const tal_reduction *self = state->self;
+    tal_status status = tal_cover_connect(state);
     if (status == TAL_OK)
-        status = tell_back(state, &received);
-    if (status == TAL_OK)
-        status = list_edges(state, &received);
-    tal_buffer_deinit(&received);
-    if (status == TAL_OK)
-        status = number_slots(state);
-    if (status == TAL_OK)
-        status = cover_alloc(state);
-    status = tal_comm_agree(self->comm, status);
-    if (status == TAL_OK)
-        status = subscribe(state);
+        status = tal_comm_agree(self->comm, alloc(state));
     for (tal_lid local = 0; status == TAL_OK && local < self->count; local++) {
         if (!self->is_in_pool[local] || !is_open(state, local))
             continue;
@@ -570,7 +456,7 @@ static tal_status cover_init(cover *state)
     return status == TAL_OK ? update_gains(state, true) : status;
 }
 
-static void cover_deinit(cover *state)
+static void cover_deinit(tal_cover *state)
 {
     for (size_t worker = 0; state->proofs != NULL && worker < state->self->worker_count; worker++)
         tal_buffer_deinit(&state->proofs[worker]);
@@ -590,13 +476,15 @@ static void cover_deinit(cover *state)
     tal_free(state->edges);
     tal_buffer_deinit(&state->news);
     tal_outbox_deinit(&state->outbox);
+    tal_outbox_deinit(&state->results);
 }
 
 tal_status tal_cover_decide(tal_reduction *self)
 {
-    cover state = {.self = self};
+    tal_cover state = {.self = self,
+                       .is_mutual = self->criteria->coverage_mode == TAL_COVERAGE_BOTH};
     tal_pause pause = tal_pause_begin(self);
-    tal_status status = cover_init(&state);
+    tal_status status = begin(&state);
     for (uint64_t left = 1; status == TAL_OK && left > 0;) {
         status = step(&state, &pause, &left);
         self->summary.step_count++;
