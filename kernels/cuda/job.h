@@ -18,27 +18,31 @@
 enum {
     TAL_CUDA_WARP = 32,
     TAL_CUDA_THREADS_MAX = 512,     /* of a block: 128 registers each must fit */
+    TAL_CUDA_ROWS_DENSE = 28,       /* of a lane with gaps, that fit in 128 registers */
+    TAL_CUDA_THREADS_SPARSE = 384,  /* of a block with more rows a lane: 168 registers */
     TAL_CUDA_THREADS_EARLY = 256,   /* before capability 9.0, where packed maxima take more */
     TAL_CUDA_LETTERS_MAX = 32,      /* the pad included */
     TAL_CUDA_HISTOGRAM_BINS = 1024, /* one for every score from 0, the last one for all above */
     TAL_CUDA_WIDE_ROWS = 512,       /* query positions of one pass of the 32-bit kernel */
+    TAL_CUDA_WIDE_THREADS = 64,     /* of its blocks */
+    TAL_CUDA_EXTEND_KNOWN = 2,      /* capability 9 has kernels for gap extensions of 1 to this */
 };
 
 /* Of a row that is no position of a query. */
 #define TAL_CUDA_PAD_SCORE (-127)
 
 /* Every compiled shape of the packed score kernel: (lanes of a group, rows of a lane). A group
- * scores one reference; lanes times rows query positions are held at once. Rising in rows held.
- * More than 28 rows of a lane do not fit in 128 registers. */
+ * scores one reference; lanes times rows query positions are held at once. Rising in rows held,
+ * with as few lanes as can hold them: the fewer, the less wait at both ends of a reference. */
 // clang-format off
 #define TAL_CUDA_SCORE_SHAPES(X)                                                                \
-    X(8, 4) X(8, 8) X(8, 12) X(8, 16) X(8, 20) X(8, 24) X(8, 28)                                \
-    X(16, 16) X(16, 20) X(16, 24) X(16, 28)                                                     \
-    X(32, 16) X(32, 20) X(32, 24) X(32, 28)
+    X(8, 4) X(8, 8) X(8, 12) X(8, 16) X(8, 20) X(8, 24) X(8, 28) X(8, 32) X(8, 36) X(8, 40)     \
+    X(16, 24) X(16, 28) X(16, 32) X(16, 36) X(16, 40)                                           \
+    X(32, 24) X(32, 32) X(32, 36)
 #define TAL_CUDA_GAPLESS_SHAPES(X) \
     X(8, 8) X(8, 16) X(8, 24) X(8, 32) X(16, 24) X(16, 32) X(32, 24) X(32, 32)
 /* Shapes for queries of any length, in passes; the last row of a pass is kept in memory. */
-#define TAL_CUDA_LONG_SHAPES(X) X(8, 16) X(16, 24) X(32, 16) X(32, 24) X(32, 28)
+#define TAL_CUDA_LONG_SHAPES(X) X(8, 16) X(16, 24) X(32, 16) X(32, 24) X(32, 32) X(32, 36)
 // clang-format on
 
 typedef struct tal_cuda_query {
@@ -86,7 +90,6 @@ typedef struct tal_cuda_score_job {
     int32_t gap_extend; /* both >= 0 */
 } tal_cuda_score_job;
 
-/* Sum, maximum and histogram of the scores of a tile. */
 /* Sum, maximum and histogram of the scores of a tile; all zero before the kernel. */
 typedef struct tal_cuda_sums {
     uint64_t sum;

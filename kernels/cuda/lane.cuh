@@ -100,29 +100,7 @@ TAL_LANE uint32_t funnel_left(uint32_t low, uint32_t high, uint32_t shift)
     return __funnelshift_l(low, high, shift);
 }
 
-TAL_LANE int32_t add_max(int32_t a, int32_t b, int32_t c)
-{
-    return __viaddmax_s32(a, b, c);
-}
-
-TAL_LANE int32_t max_3(int32_t a, int32_t b, int32_t c)
-{
-    return __vimax3_s32(a, b, c);
-}
-
-#define TAL_UNROLL   _Pragma("unroll")
-#define TAL_UNROLL_2 _Pragma("unroll 2")
-
-/* Halves of a pair; see device_cell.h for the host's. */
-TAL_LANE uint32_t tal_pair_join(int low, int high)
-{
-    return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
-}
-
-TAL_LANE int tal_pair_half(uint32_t pair, int half)
-{
-    return (int16_t)(half == 0 ? pair & 0xffffu : pair >> 16);
-}
+#define TAL_UNROLL _Pragma("unroll")
 
 #else
 

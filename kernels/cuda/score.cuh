@@ -13,8 +13,12 @@
  * Queries longer than G * R are done in passes (IS_LONG): the last lane leaves H and F of its last
  * row in memory, from where the first lane of the next pass takes them.
  *
- * Operations of half rate on compute capability 9.0, per pair of cells: 4.5 (add-max, max of three,
- * add-max, add-max, half a max of three); H - B is an ordinary subtraction. Gapless: 1.5.
+ * Operations of half rate on compute capability 9.0, per pair of cells: 3.5 (max of three, add-max,
+ * add-max, half a max of three); two additions with a floor are of the pipe of binary16. Gapless:
+ * 0.5 and one.
+ *
+ * EXTEND, where it is not 0, is the cost of extending a gap, known to the compiler: as an immediate
+ * it spares each add-max the third register, of which an instruction reads two at once.
  */
 #ifndef TAL_KERNELS_CUDA_SCORE_CUH
 #define TAL_KERNELS_CUDA_SCORE_CUH
@@ -26,8 +30,7 @@
 
 /* What all lanes know of the launch. */
 struct score_costs {
-    tal_pair floor_pair; /* B, and what opening a gap costs */
-    tal_pair minus_extend;
+    tal_pair first, extend; /* codes, see tal_half_cell */
     uint32_t pad_word;
 };
 
@@ -56,7 +59,8 @@ TAL_LANE void load_profile(const tal_cuda_score_job &job, uint32_t pair, uint32_
             uint32_t code = job.code_of_letter[letter];
             int low_score = has_low ? low_row[code] : TAL_CUDA_PAD_SCORE;
             int high_score = has_high ? high_row[code] : TAL_CUDA_PAD_SCORE;
-            profile[letter * (G * R) + word] = tal_pair_join(low_score, high_score);
+            profile[letter * (G * R) + word] =
+                tal_half_join(tal_half_code(low_score), tal_half_code(high_score));
         }
     }
 }
@@ -75,13 +79,13 @@ TAL_LANE tal_pair advance(score_rows<R> &rows, const tal_quad *scores, tal_pair 
         TAL_UNROLL
         for (int i = 0; i < 4; i++) {
             const int row = quad * 4 + i;
-            tal_pair h = tal_cell_pair(diagonal, score[i], costs.floor_pair, costs.minus_extend,
-                                       &rows.e[row], &f);
+            tal_pair h =
+                tal_half_cell(diagonal, score[i], costs.first, costs.extend, &rows.e[row], &f);
             diagonal = rows.h[row];
             rows.h[row] = h;
         }
-        rows.best = tal_pair_max3(rows.best, rows.h[quad * 4], rows.h[quad * 4 + 1]);
-        rows.best = tal_pair_max3(rows.best, rows.h[quad * 4 + 2], rows.h[quad * 4 + 3]);
+        rows.best = tal_half_max3(rows.best, rows.h[quad * 4], rows.h[quad * 4 + 1]);
+        rows.best = tal_half_max3(rows.best, rows.h[quad * 4 + 2], rows.h[quad * 4 + 3]);
     }
     return f;
 }
@@ -96,12 +100,12 @@ TAL_LANE void advance_gapless(score_rows<R> &rows, const tal_quad *scores, tal_p
         TAL_UNROLL
         for (int i = 0; i < 4; i++) {
             const int row = quad * 4 + i;
-            tal_pair h = tal_cell_pair_gapless(diagonal, score[i]);
+            tal_pair h = tal_half_add_floor(diagonal, score[i]);
             diagonal = rows.h[row];
             rows.h[row] = h;
         }
-        rows.best = tal_pair_max3(rows.best, rows.h[quad * 4], rows.h[quad * 4 + 1]);
-        rows.best = tal_pair_max3(rows.best, rows.h[quad * 4 + 2], rows.h[quad * 4 + 3]);
+        rows.best = tal_half_max3(rows.best, rows.h[quad * 4], rows.h[quad * 4 + 1]);
+        rows.best = tal_half_max3(rows.best, rows.h[quad * 4 + 2], rows.h[quad * 4 + 3]);
     }
 }
 
@@ -120,18 +124,17 @@ TAL_LANE void score_pass(score_rows<R> &rows, const tal_quad *profile, const uin
                          const score_costs &costs)
 {
     const uint32_t lane = thread_index() % G;
-    const tal_pair floor_pair = IS_GAPLESS ? 0 : costs.floor_pair;
     const int32_t words = (int32_t)((len + 3) / 4);
     const uint32_t shift = lane % 4 * 8;
     const uint32_t pads = costs.pad_word;
     int32_t next = -(int32_t)(lane / 4);
     TAL_UNROLL
     for (int row = 0; row < R; row++) {
-        rows.h[row] = floor_pair;
+        rows.h[row] = 0;
         rows.e[row] = 0;
     }
     tal_pair f = 0;
-    tal_pair diagonal = floor_pair;
+    tal_pair diagonal = 0;
     uint32_t past = pads;
     uint32_t ahead = letters_at(letters, next, words, pads);
     const tal_quad *own = profile + lane;
@@ -140,14 +143,14 @@ TAL_LANE void score_pass(score_rows<R> &rows, const tal_quad *profile, const uin
         uint32_t four = funnel_left(past, ahead, shift);
         past = ahead;
         ahead = letters_at(letters, ++next, words, pads);
-        TAL_UNROLL_2 for (int i = 0; i < SCORE_COLUMNS; i++)
-        {
+        TAL_UNROLL
+        for (int i = 0; i < SCORE_COLUMNS; i++) {
             const tal_quad *scores = own + (four & 0xff) * (G * R / 4);
             four >>= 8;
             tal_pair h_above = shuffle_up(rows.h[R - 1], 1, G);
             tal_pair f_above = IS_GAPLESS ? 0 : shuffle_up(f, 1, G);
             if (lane == 0) {
-                h_above = floor_pair;
+                h_above = 0;
                 f_above = 0;
                 if (IS_LONG && !is_first && step + i < columns) {
                     h_above = borders[step + i].h;
@@ -167,18 +170,18 @@ TAL_LANE void score_pass(score_rows<R> &rows, const tal_quad *profile, const uin
     }
 }
 
-/* Write the two scores of a reference; what 16 bits could not hold goes on the rescue list. */
+/* Write the two scores of a reference; what a half could not hold goes on the rescue list. */
 TAL_LANE void put_scores(const tal_cuda_score_job &job, uint32_t pair, uint32_t reference,
-                         tal_pair best, int floor)
+                         tal_pair best)
 {
-    for (uint32_t half = 0; half < 2; half++) {
-        uint32_t query = 2 * pair + half;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t query = 2 * pair + side;
         if (job.queries[query].len == 0)
             continue;
         uint32_t place = query * job.score_stride + reference - job.tile_first;
-        int value = tal_pair_half(best, (int)half);
-        job.scores[place] = value - floor;
-        if (value > TAL_CELL_LIMIT)
+        int value = tal_half_of(best, (int)side);
+        job.scores[place] = value;
+        if (value > TAL_HALF_LIMIT)
             job.rescue[fetch_add(job.rescue_count, 1)] = place;
     }
 }
@@ -188,7 +191,7 @@ template <int G> TAL_LANE tal_pair best_of_group(tal_pair best)
 {
     TAL_UNROLL
     for (int mask = G / 2; mask > 0; mask /= 2)
-        best = tal_pair_max(best, shuffle_xor(best, mask));
+        best = tal_half_max(best, shuffle_xor(best, mask));
     return best;
 }
 
@@ -211,14 +214,13 @@ TAL_LANE void score_pair(const tal_cuda_score_job &job, uint32_t pair_idx, const
         uint32_t reference = job.reference_first + (is_there ? place : first);
         uint32_t len = is_there ? job.reference_len[reference] : 0;
         score_rows<R> rows;
-        rows.best = IS_GAPLESS ? 0 : costs.floor_pair;
+        rows.best = 0;
         score_pass<G, R, false, IS_GAPLESS>(
             rows, profile, job.letters + job.reference_begin[reference], len, shuffle_from(len, 0),
             (tal_cuda_border *)0, true, costs);
         tal_pair best = best_of_group<G>(rows.best);
         if (lane % G == 0 && is_there)
-            put_scores(job, job.query_first / 2 + pair_idx, reference, best,
-                       IS_GAPLESS ? 0 : job.gap_first);
+            put_scores(job, job.query_first / 2 + pair_idx, reference, best);
     }
 }
 
@@ -251,7 +253,7 @@ TAL_LANE void score_pair_long(const tal_cuda_score_job &job, uint32_t pair_idx, 
         const uint32_t len = is_there ? job.reference_len[reference] : 0;
         const uint32_t columns = shuffle_from(len, 0);
         score_rows<R> rows;
-        rows.best = IS_GAPLESS ? 0 : costs.floor_pair;
+        rows.best = 0;
         for (uint32_t row = 0; row < query_len; row += G * R) {
             block_barrier();
             load_profile<G, R>(job, pair, row, (uint32_t *)shared);
@@ -264,17 +266,20 @@ TAL_LANE void score_pair_long(const tal_cuda_score_job &job, uint32_t pair_idx, 
         }
         tal_pair best = best_of_group<G>(rows.best);
         if (thread_index() % G == 0 && is_there)
-            put_scores(job, pair, reference, best, IS_GAPLESS ? 0 : job.gap_first);
+            put_scores(job, pair, reference, best);
     }
 }
 
 /* The kernel of one shape. `shared` has letter_count * G * R words; *shared_first is shared too. */
-template <int G, int R, bool IS_LONG, bool IS_GAPLESS>
+template <int G, int R, bool IS_LONG, bool IS_GAPLESS, int EXTEND>
 TAL_LANE void score_kernel(const tal_cuda_score_job &job, tal_quad *shared, uint32_t *shared_first)
 {
     score_costs costs;
-    costs.floor_pair = tal_pair_set1(job.gap_first);
-    costs.minus_extend = tal_pair_set1(-job.gap_extend);
+    /* What costs more than a half holds leaves nothing of it either way. */
+    const int first = job.gap_first < TAL_HALF_LIMIT ? job.gap_first : TAL_HALF_LIMIT;
+    const int extend = job.gap_extend < TAL_HALF_LIMIT ? job.gap_extend : TAL_HALF_LIMIT;
+    costs.first = tal_half_twice(tal_half_code(-first));
+    costs.extend = tal_half_extend_code(EXTEND > 0 ? EXTEND : extend);
     costs.pad_word = (job.letter_count - 1) * 0x01010101u;
     for (uint32_t i = 0; i < job.pair_count; i++) {
         const uint32_t pair_idx = (block_index() + i) % job.pair_count;

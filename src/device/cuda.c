@@ -197,14 +197,21 @@ static tal_status find_kernels(tal_cuda *cuda)
         return tal_device_fail(cuda->device, TAL_ERR_CONFIG,
                                "cuda: this program was built without CUDA kernels (no nvcc)");
     tal_status status = tal_cuda_check(cuda, error, "load the kernels");
+    int extend = cuda->device->params.gap_extend;
+    bool is_known = cuda->capability == 9 && extend >= 1 && extend <= TAL_CUDA_EXTEND_KNOWN;
+    char score[32];
+    char score_long[32];
+    (void)snprintf(score, sizeof(score), is_known ? "tal_score_%d" : "tal_score", extend);
+    (void)snprintf(score_long, sizeof(score_long),
+                   is_known ? "tal_score_long_%d" : "tal_score_long", extend);
     const struct {
         const char *prefix;
         const tal_cuda_shape *shapes;
         int count;
         void **kernels;
     } kinds[] = {
-        {"tal_score", tal_cuda_score_shapes, TAL_CUDA_SCORE_SHAPE_COUNT, cuda->score},
-        {"tal_score_long", tal_cuda_long_shapes, TAL_CUDA_LONG_SHAPE_COUNT, cuda->score_long},
+        {score, tal_cuda_score_shapes, TAL_CUDA_SCORE_SHAPE_COUNT, cuda->score},
+        {score_long, tal_cuda_long_shapes, TAL_CUDA_LONG_SHAPE_COUNT, cuda->score_long},
         {"tal_gapless", tal_cuda_gapless_shapes, TAL_CUDA_GAPLESS_SHAPE_COUNT, cuda->gapless},
         {"tal_gapless_long", tal_cuda_long_shapes, TAL_CUDA_LONG_SHAPE_COUNT, cuda->gapless_long},
         {"tal_score_wide", NULL, 1, &cuda->wide},

@@ -68,15 +68,16 @@ static tal_status launch_packed(tal_cuda *cuda, tal_cuda_score_job *job, tal_cud
     void *const *kernels = is_gapless ? (choice.is_long ? cuda->gapless_long : cuda->gapless)
                                       : (choice.is_long ? cuda->score_long : cuda->score);
     void *kernel = kernels[choice.idx];
+    int threads = tal_cuda_block_threads(shape, is_gapless, cuda->threads, cuda->capability);
     size_t shared_bytes = tal_cuda_shared_bytes(shape, job->letter_count);
     int resident = 0;
     tal_status status =
-        tal_cuda_check(cuda, cuda->driver.occupancy(&resident, kernel, cuda->threads, shared_bytes),
+        tal_cuda_check(cuda, cuda->driver.occupancy(&resident, kernel, threads, shared_bytes),
                        "ask for the occupancy");
     if (status != TAL_OK)
         return status;
     *out_resident = resident;
-    uint32_t block_groups = (uint32_t)(cuda->threads / shape->lanes);
+    uint32_t block_groups = (uint32_t)(threads / shape->lanes);
     uint64_t blocks =
         (uint64_t)(resident > 0 ? resident : 1) * (uint64_t)cuda->device->info.unit_count;
     uint64_t useful =
@@ -89,7 +90,7 @@ static tal_status launch_packed(tal_cuda *cuda, tal_cuda_score_job *job, tal_cud
         job->borders = at(rows->address);
         job->border_stride = rows->stride;
     }
-    return launch(cuda, kernel, (uint32_t)blocks, cuda->threads, shared_bytes, stream, job);
+    return launch(cuda, kernel, (uint32_t)blocks, threads, shared_bytes, stream, job);
 }
 
 /* The kernel for a pair; its first query is the longer. */

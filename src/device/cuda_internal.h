@@ -14,7 +14,7 @@
 _Static_assert(sizeof(tal_cuda_hit) == sizeof(tal_device_hit), "hits are copied as they are");
 _Static_assert((int)TAL_CUDA_HISTOGRAM_BINS == (int)TAL_DEVICE_BINS, "histograms are too");
 
-enum { TAL_CUDA_WIDE_THREADS = 128, TAL_CUDA_COLLECT_THREADS = 256 };
+enum { TAL_CUDA_COLLECT_THREADS = 256 };
 
 /* Memory for the last rows of passes: so many groups may run at once, each with `stride` columns.
  */
@@ -52,7 +52,7 @@ typedef struct tal_cuda {
     void *gapless[TAL_CUDA_GAPLESS_SHAPE_COUNT];
     void *gapless_long[TAL_CUDA_LONG_SHAPE_COUNT];
     void *wide, *sums, *hits;
-    int threads;         /* of a block */
+    int threads;         /* of a block, but see tal_cuda_block_threads */
     size_t shared_bytes; /* of a block at most */
 
     tal_cuda_slot slots[TAL_DEVICE_SLOTS_MAX];

@@ -22,6 +22,13 @@ size_t tal_cuda_shared_bytes(const tal_cuda_shape *shape, uint32_t letter_count)
     return (size_t)held(shape) * letter_count * sizeof(uint32_t);
 }
 
+int tal_cuda_block_threads(const tal_cuda_shape *shape, bool is_gapless, int threads,
+                           int capability)
+{
+    bool is_sparse = !is_gapless && shape->rows > TAL_CUDA_ROWS_DENSE && capability >= 9;
+    return is_sparse && threads > TAL_CUDA_THREADS_SPARSE / 2 ? TAL_CUDA_THREADS_SPARSE : threads;
+}
+
 /* Rows computed for a query in passes of a shape. */
 static int64_t computed(const tal_cuda_shape *shape, int32_t query_len)
 {

@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 enum {
-    TAL_CUDA_SCORE_SHAPE_COUNT = 15,
+    TAL_CUDA_SCORE_SHAPE_COUNT = 18,
     TAL_CUDA_GAPLESS_SHAPE_COUNT = 8,
-    TAL_CUDA_LONG_SHAPE_COUNT = 5,
+    TAL_CUDA_LONG_SHAPE_COUNT = 6,
     /* References above go to the kernel with the most lanes for one of them, in a stream of their
      * own, so that nobody waits for the last of them. */
     TAL_CUDA_LONG_REFERENCE = 4096,
@@ -34,6 +34,12 @@ typedef struct tal_cuda_choice {
 
 /* Bytes of shared memory a shape needs. */
 size_t tal_cuda_shared_bytes(const tal_cuda_shape *shape, uint32_t letter_count);
+
+/* Threads of a block of a shape, of `threads` asked for; capability: the major number. What has
+ * more than TAL_CUDA_ROWS_DENSE rows of gapped cells a lane has TAL_CUDA_THREADS_SPARSE at most,
+ * and just those where a multiple of `threads` would leave room for more. */
+int tal_cuda_block_threads(const tal_cuda_shape *shape, bool is_gapless, int threads,
+                           int capability);
 
 /* The kernel for queries of query_len >= 1 and fewer: the first that holds them at once, or else
  * the one that computes the fewest rows, in the fewest passes. shared_bytes, of a block, is at

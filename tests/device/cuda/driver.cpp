@@ -36,25 +36,37 @@ struct device_state {
 
 uint32_t shared_word;
 
-template <int G, int R, bool IS_LONG, bool IS_GAPLESS> void run_score(const void *job)
+template <int G, int R, bool IS_LONG, bool IS_GAPLESS, int EXTEND = 0>
+void run_score(const void *job)
 {
-    score_kernel<G, R, IS_LONG, IS_GAPLESS>(*(const tal_cuda_score_job *)job,
-                                            (tal_quad *)block_shared(), &shared_word);
+    score_kernel<G, R, IS_LONG, IS_GAPLESS, EXTEND>(*(const tal_cuda_score_job *)job,
+                                                    (tal_quad *)block_shared(), &shared_word);
 }
+
+tal_quad wide_profiles[TAL_CUDA_WIDE_THREADS / TAL_CUDA_WARP * WIDE_PROFILE_QUADS];
 
 uint32_t bins[TAL_CUDA_HISTOGRAM_BINS];
 
 const std::map<std::string, kernel> &kernels()
 {
 #define SHORT_KERNEL(g, r)        {"tal_score_" #g "x" #r, run_score<g, r, false, false>},
+#define SHORT_1_KERNEL(g, r)      {"tal_score_1_" #g "x" #r, run_score<g, r, false, false, 1>},
+#define SHORT_2_KERNEL(g, r)      {"tal_score_2_" #g "x" #r, run_score<g, r, false, false, 2>},
 #define LONG_KERNEL(g, r)         {"tal_score_long_" #g "x" #r, run_score<g, r, true, false>},
+#define LONG_1_KERNEL(g, r)       {"tal_score_long_1_" #g "x" #r, run_score<g, r, true, false, 1>},
+#define LONG_2_KERNEL(g, r)       {"tal_score_long_2_" #g "x" #r, run_score<g, r, true, false, 2>},
 #define GAPLESS_KERNEL(g, r)      {"tal_gapless_" #g "x" #r, run_score<g, r, false, true>},
 #define GAPLESS_LONG_KERNEL(g, r) {"tal_gapless_long_" #g "x" #r, run_score<g, r, true, true>},
     static const std::map<std::string, kernel> table = {
         TAL_CUDA_SCORE_SHAPES(SHORT_KERNEL) TAL_CUDA_LONG_SHAPES(LONG_KERNEL)
-            TAL_CUDA_GAPLESS_SHAPES(GAPLESS_KERNEL) TAL_CUDA_LONG_SHAPES(GAPLESS_LONG_KERNEL){
-                "tal_score_wide",
-                [](const void *job) { wide_kernel(*(const tal_cuda_score_job *)job); }},
+            TAL_CUDA_SCORE_SHAPES(SHORT_1_KERNEL) TAL_CUDA_LONG_SHAPES(LONG_1_KERNEL)
+                TAL_CUDA_SCORE_SHAPES(SHORT_2_KERNEL) TAL_CUDA_LONG_SHAPES(LONG_2_KERNEL)
+                    TAL_CUDA_GAPLESS_SHAPES(GAPLESS_KERNEL)
+                        TAL_CUDA_LONG_SHAPES(GAPLESS_LONG_KERNEL){
+                            "tal_score_wide",
+                            [](const void *job) {
+                                wide_kernel(*(const tal_cuda_score_job *)job, wide_profiles);
+                            }},
         {"tal_collect_sums",
          [](const void *job) { sum_kernel(*(const tal_cuda_collect_job *)job, bins); }},
         {"tal_collect_hits",

@@ -13,7 +13,6 @@
 #define TAL_LANE static inline
 /* The host's compiler may do as it likes. */
 #define TAL_UNROLL
-#define TAL_UNROLL_2
 
 struct alignas(16) tal_quad {
     uint32_t x, y, z, w;

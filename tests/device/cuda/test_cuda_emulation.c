@@ -5,6 +5,7 @@
 #include "device/cuda_plan.h"
 #include "device/device.h"
 #include "device/sample.h"
+#include "kernels/device_cell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,9 +68,9 @@ static void prepare(tal_device *device, const sample *own)
     must(device, tal_device_upload(device, &references));
 }
 
-/* All pairs of the sample, by the emulated device and by the scalar kernel. */
-static void expect_scores(const sample *own, const tal_device_params *params, tal_device_task task,
-                          uint64_t rescue_count)
+/* All pairs of the sample, by the emulated device and by the scalar kernel; rescued is just what a
+ * half cannot hold. */
+static void expect_scores(const sample *own, const tal_device_params *params, tal_device_task task)
 {
     size_t pairs = (size_t)own->query_count * own->ref_count;
     int32_t *expected = calloc(pairs, sizeof(*expected));
@@ -81,6 +82,9 @@ static void expect_scores(const sample *own, const tal_device_params *params, ta
     must(device, tal_device_submit(device, &batch));
     must(device, tal_device_collect(device, &result));
     int shown = 0;
+    uint64_t rescue_count = 0;
+    for (size_t i = 0; i < pairs; i++)
+        rescue_count += expected[i] > TAL_HALF_LIMIT;
     for (size_t i = 0; i < pairs; i++)
         if (result.scores[i] != expected[i] && shown++ < 5)
             printf("\ntask %d: query of %d, reference %zu: %d, not %d\n", task,
@@ -102,8 +106,8 @@ static void compare_lens(const int32_t *query_lens, uint32_t query_count, const 
         sample_create(ref_lens, ref_count, query_lens, query_count, CODES, scores, test_random);
     for (uint32_t i = 0; i < query_count; i++)
         sample_plant(&own, i, i % ref_count, 2);
-    expect_scores(&own, params, TAL_DEVICE_LOCAL, 0);
-    expect_scores(&own, params, TAL_DEVICE_GAPLESS, 0);
+    expect_scores(&own, params, TAL_DEVICE_LOCAL);
+    expect_scores(&own, params, TAL_DEVICE_GAPLESS);
     sample_destroy(&own);
 }
 
@@ -158,24 +162,57 @@ static void long_references_are_done_beside_the_others(void)
     compare_lens(query_lens, 3, ref_lens, 2, &params); /* no others */
 }
 
-/* One query of a pair beyond 16 bit, the other not; both; neither: only those are rescued. */
-static void only_what_16_bit_cannot_hold_is_rescued(void)
+/* One query of a pair beyond a half, the other not; both; neither: only those are rescued. */
+static void only_what_a_half_cannot_hold_is_rescued(void)
 {
     int8_t scores[32 * 32];
     memset(scores, -100, sizeof(scores));
     for (int i = 0; i < 32; i++)
         scores[i * 32 + i] = 100;
-    /* open + extend is 12: a score of 32655 is the last that fits, 326 residues give 32600. */
-    const int32_t lens[] = {900, 327, 326, 20};
+    /* 2047 is the last score that fits: 20 residues give 2000. */
+    const int32_t lens[] = {900, 21, 20, 3};
     sample own = sample_create(lens, 4, lens, 4, CODES, scores, test_random);
     memset(own.letters, 3, own.offsets[4]);
     for (uint32_t i = 0; i < 4; i++)
         for (int32_t row = 0; row < own.queries[i].len; row++)
             memcpy(own.profiles[i] + (size_t)row * 32, scores + 3 * 32, 31);
     tal_device_params params = params_of(64, 0);
-    expect_scores(&own, &params, TAL_DEVICE_LOCAL, 4);
-    expect_scores(&own, &params, TAL_DEVICE_GAPLESS, 4);
+    expect_scores(&own, &params, TAL_DEVICE_LOCAL);
+    expect_scores(&own, &params, TAL_DEVICE_GAPLESS);
     sample_destroy(&own);
+}
+
+/* Scores of exactly 2046 to 2049, by the last row. */
+static void the_limit_of_a_half_is_exact(void)
+{
+    const int32_t lens[] = {21, 21, 21, 21};
+    int8_t scores[32 * 32] = {0};
+    sample own = sample_create(lens, 4, lens, 4, CODES, scores, test_random);
+    memset(own.letters, 3, own.offsets[4]);
+    for (uint32_t i = 0; i < 4; i++)
+        for (int32_t row = 0; row < 21; row++)
+            memset(own.profiles[i] + (size_t)row * 32, row < 20 ? 100 : 46 + (int)i, 31);
+    tal_device_params params = params_of(64, 0);
+    expect_scores(&own, &params, TAL_DEVICE_LOCAL);
+    expect_scores(&own, &params, TAL_DEVICE_GAPLESS);
+    sample_destroy(&own);
+}
+
+/* Costs with kernels of their own, others, none for extending, and more than a half can hold. */
+static void every_cost_of_a_gap_equals_the_scalar_kernel(void)
+{
+    static const int costs[][2] = {{11, 1},   {8, 2},    {5, 3},    {1, 0},
+                                   {0, 1},    {2046, 1}, {2047, 2}, {TAL_DEVICE_GAP_MAX - 1, 1},
+                                   {10, 3000}};
+    const int32_t query_lens[] = {1400, 300, 70, 5};
+    int32_t ref_lens[6];
+    random_lens(ref_lens, 6, 1, 90);
+    for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++) {
+        tal_device_params params = params_of(64, 0);
+        params.gap_open = costs[i][0];
+        params.gap_extend = costs[i][1];
+        compare_lens(query_lens, 4, ref_lens, 6, &params);
+    }
 }
 
 static void settings_are_kept_within_the_device(void)
@@ -348,7 +385,9 @@ const test_case test_cases[] = {
     TEST_CASE(every_shape_equals_the_scalar_kernel),
     TEST_CASE(every_kernel_of_passes_equals_the_scalar_kernel),
     TEST_CASE(long_references_are_done_beside_the_others),
-    TEST_CASE(only_what_16_bit_cannot_hold_is_rescued),
+    TEST_CASE(only_what_a_half_cannot_hold_is_rescued),
+    TEST_CASE(the_limit_of_a_half_is_exact),
+    TEST_CASE(every_cost_of_a_gap_equals_the_scalar_kernel),
     TEST_CASE(settings_are_kept_within_the_device),
     TEST_CASE(early_devices_take_smaller_blocks),
     TEST_CASE(ranks_of_a_node_take_devices_in_turn),
