@@ -11,6 +11,8 @@
  */
 #include "score/stats.h"
 
+#include "base/check.h"
+
 #include <math.h>
 
 /* What does not change with the score. */
@@ -165,6 +167,28 @@ int32_t tal_stats_score_cut(const tal_stats *stats, const tal_search_space *spac
             low = middle;
     }
     return (int32_t)high;
+}
+
+/* With the finite-size correction p and Phi rise with a length, so that E times the reference's
+ * length does: the E-value of a pair is at least that of the shortest lengths, times the shortest
+ * over the longest reference. A millionth more is far beyond rounding. Without it lengths of
+ * references do not count, and how E follows the query's is not simple. */
+int32_t tal_stats_score_floor(const tal_stats *stats, const tal_search_space *space, double evalue,
+                              const tal_stats_lengths *lengths)
+{
+    TAL_ASSERT(lengths->ref_min >= 1);
+    TAL_ASSERT(lengths->query_min >= 1);
+    if (!stats->has_gumbel && lengths->query_min < lengths->query_max)
+        return 1;
+    tal_search_space shortest = *space;
+    shortest.query_len = lengths->query_min;
+    double widened = evalue * (double)lengths->ref_max / (double)lengths->ref_min * 1.000001;
+    /* Without borders: a few points too high. */
+    double guess = log(stats->k * (double)lengths->query_min * (double)space->residue_count /
+                       (widened > 0 ? widened : 1)) /
+                   stats->lambda;
+    int32_t begin = guess > 1 && guess < INT32_MAX ? (int32_t)guess : 1;
+    return tal_stats_score_cut(stats, &shortest, widened, lengths->ref_min, begin);
 }
 
 double tal_stats_filter_score(const tal_stats *stats, const tal_search_space *space, double evalue,

@@ -88,6 +88,17 @@ int64_t tal_stats_length_adjustment(const tal_stats *stats, const tal_search_spa
 int32_t tal_stats_score_cut(const tal_stats *stats, const tal_search_space *space, double evalue,
                             int64_t ref_len, int32_t guess);
 
+/* Lengths of the pairs that one floor is for; 1 <= min <= max. */
+typedef struct tal_stats_lengths {
+    int64_t query_min, query_max, ref_min, ref_max;
+} tal_stats_lengths;
+
+/* A score that is not above tal_stats_score_cut of any pair of these lengths, whatever
+ * space->query_len is: what is below it need not be looked at more closely. Cost: as one
+ * tal_stats_score_cut. */
+int32_t tal_stats_score_floor(const tal_stats *stats, const tal_search_space *space, double evalue,
+                              const tal_stats_lengths *lengths);
+
 /* The ungapped score that a filter may ask of pairs which are to reach `evalue` with gaps: with m
  * and n the residues of the query and of the whole set, lambda' and K' ungapped, lambda' S - ln K'
  * = share ln(m n / evalue) + ln(ref_len / mean length of the references), a share of what `evalue`

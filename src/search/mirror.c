@@ -290,6 +290,21 @@ static tal_status enter(tal_search *search, tal_search_worker *own, tal_gid quer
     return status;
 }
 
+/* Below this score no reference of the batch reports the query. */
+static int32_t find_floor(const tal_search *search, const tal_batch *batch, int32_t query_len,
+                          const tal_search_space *space)
+{
+    const tal_search_params *params = &search->params;
+    if (!(params->evalue < INFINITY))
+        return params->score_min;
+    int32_t min;
+    int32_t max;
+    tal_search_find_lengths(batch, &min, &max);
+    const tal_stats_lengths lengths = {min, max, query_len, query_len};
+    int32_t floor = tal_stats_score_floor(&params->stats, space, params->evalue, &lengths);
+    return floor > params->score_min ? floor : params->score_min;
+}
+
 tal_status tal_mirrors_collect(tal_search *search, tal_search_worker *own, const tal_batch *batch,
                                tal_lid query, int strand, uint64_t lanes, const int32_t *scores,
                                tal_tally *tally)
@@ -298,7 +313,8 @@ tal_status tal_mirrors_collect(tal_search *search, tal_search_worker *own, const
     int32_t query_len = tal_seqset_len(search->queries, query);
     tal_gid query_gid = tal_seqset_gid(search->queries, query);
     tal_search_space space = tal_search_space_of(search, query);
-    int32_t cut = params->score_min;
+    const int32_t floor = find_floor(search, batch, query_len, &space);
+    int32_t cut = floor;
     space.query_len = -1;
     tal_status status = TAL_OK;
     for (int lane = 0; lane < batch->lane_count && status == TAL_OK; lane++) {
@@ -316,7 +332,7 @@ tal_status tal_mirrors_collect(tal_search *search, tal_search_worker *own, const
         tally->mirrored_cells += cells;
         int32_t score = scores[lane];
         own->histogram[score < TAL_HISTOGRAM_BINS ? score : TAL_HISTOGRAM_BINS - 1]++;
-        if (score < params->score_min || score <= 0)
+        if (score < floor || score <= 0)
             continue;
         if (params->evalue < INFINITY && batch->lane_len[lane] != space.query_len) {
             space.query_len = batch->lane_len[lane];

@@ -77,20 +77,51 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
     return add(search, query, strand, lid, score, candidate_count);
 }
 
+void tal_search_find_lengths(const tal_batch *batch, int32_t *out_min, int32_t *out_max)
+{
+    int32_t min = INT32_MAX;
+    int32_t max = 1;
+    for (int lane = 0; lane < batch->lane_count; lane++) {
+        int32_t len = batch->lane_len[lane];
+        min = len < min ? len : min;
+        max = len > max ? len : max;
+    }
+    *out_min = min < max ? min : max;
+    *out_max = max;
+}
+
+/* Below this score no pair of the query with the batch passes the cuts. */
+static int32_t find_floor(const tal_search *search, const tal_batch *batch,
+                          const tal_search_space *space)
+{
+    const tal_search_params *params = &search->params;
+    int32_t floor = params->score_min;
+    if (params->evalue < INFINITY) {
+        int32_t min;
+        int32_t max;
+        tal_search_find_lengths(batch, &min, &max);
+        const tal_stats_lengths lengths = {space->query_len, space->query_len, min, max};
+        int32_t least = tal_stats_score_floor(&params->stats, space, params->evalue, &lengths);
+        floor = least > floor ? least : floor;
+    }
+    return floor;
+}
+
 /* Enter those of `lanes` that pass the cuts. */
 static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
                           uint64_t lanes, const int32_t *scores, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
     tal_search_space space = tal_search_space_of(search, query);
-    int32_t cut = params->score_min;
+    const int32_t floor = find_floor(search, batch, &space);
+    int32_t cut = floor;
     int32_t cut_len = -1;
     for (int lane = 0; lane < batch->lane_count; lane++) {
         int32_t score = scores[lane];
         if ((lanes >> lane & 1) == 0)
             continue;
         int32_t tested = tal_search_tested(search, score);
-        if (tested < params->score_min || score < tal_candidates_floor(search->candidates, query))
+        if (tested < floor || score < tal_candidates_floor(search->candidates, query))
             continue;
         if (params->evalue < INFINITY && batch->lane_len[lane] != cut_len) {
             cut_len = batch->lane_len[lane];

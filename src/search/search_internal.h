@@ -127,6 +127,9 @@ bool tal_search_is_mirror_significant(const tal_search *search, tal_lid query, t
 tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
                             int32_t score, uint64_t *candidate_count);
 
+/* The shortest and the longest reference of a batch, at least 1. Threads: any. */
+void tal_search_find_lengths(const tal_batch *batch, int32_t *out_min, int32_t *out_max);
+
 /* The score that the cuts are applied to: a larger one while a search is relaxed. Threads: any. */
 int32_t tal_search_tested(const tal_search *search, int32_t score);
 

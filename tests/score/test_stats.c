@@ -322,6 +322,33 @@ static double ungapped_score(const tal_stats *stats, double bits)
     return (bits * log(2) + log(stats->k_ungapped)) / stats->lambda_ungapped;
 }
 
+/* Whatever lengths the pair has, for either kind of statistics; and it is of use where lengths are
+ * about the same. */
+static void score_floor_is_never_above_the_cut_of_a_pair(void)
+{
+    for (int i = 0; i < 5000; i++) {
+        tal_stats stats = random_stats();
+        tal_search_space space = random_space();
+        int64_t query_min = test_random_in(1, 2000);
+        int64_t ref_min = test_random_in(1, i % 2 == 0 ? 60 : 40000);
+        tal_stats_lengths lengths = {.query_min = query_min,
+                                     .query_max = query_min + test_random_in(0, i % 3 * 100),
+                                     .ref_min = ref_min,
+                                     .ref_max = ref_min + test_random_in(0, i % 5 * 30)};
+        double limit = pow(10.0, (double)test_random_in(-200, 10));
+        int32_t floor = tal_stats_score_floor(&stats, &space, limit, &lengths);
+        CU_ASSERT_TRUE(floor >= 1);
+        for (int k = 0; k < 5; k++) {
+            space.query_len = test_random_in(lengths.query_min, lengths.query_max);
+            int64_t ref_len = test_random_in(lengths.ref_min, lengths.ref_max);
+            int32_t cut = tal_stats_score_cut(&stats, &space, limit, ref_len, floor);
+            CU_ASSERT_TRUE(floor <= cut);
+            if (lengths.query_min == lengths.query_max && lengths.ref_min == lengths.ref_max)
+                CU_ASSERT_TRUE(floor + 1 >= cut); /* The millionth. */
+        }
+    }
+}
+
 static void filter_scores_are_a_share_of_the_bits_the_evalue_asks_for(void)
 {
     tal_matrix matrix = protein("BLOSUM62");
@@ -373,6 +400,7 @@ const test_case test_cases[] = {
     TEST_CASE(evalues_fall_with_the_score),
     TEST_CASE(score_cut_is_the_smallest_score_that_passes),
     TEST_CASE(score_cut_of_odd_limits),
+    TEST_CASE(score_floor_is_never_above_the_cut_of_a_pair),
     TEST_CASE(filter_scores_are_a_share_of_the_bits_the_evalue_asks_for),
     TEST_CASE(filter_scores_rise_by_a_bit_where_references_are_twice_as_long),
     {0},
