@@ -21,8 +21,6 @@ enum {
 /* Shares of the budget: a pair takes about 20 bytes, a query residue 64, both twice. */
 #define PAIR_BYTES    128
 #define RESIDUE_BYTES 512
-/* Cuts for a run of lengths are not rounded against the hits. */
-#define CUT_SLACK 1.001
 
 _Static_assert((int)TAL_DEVICE_BINS == (int)TAL_HISTOGRAM_BINS, "histograms are added up");
 
@@ -228,10 +226,7 @@ static int32_t relax(const tal_search *search, int32_t cut)
     return score > 1 ? score : 1;
 }
 
-/* The smallest score of a query that any reference of n1 to n2 residues may need.
- *
- * E(n, s) = p(n) ... N / n, with p and Phi growing with n: so E(n, s) >= E(n1, s) n1 / n2, and what
- * passes at n has E(n1, s) <= evalue n2 / n1. */
+/* The smallest score of a query that any reference of these lengths may need. */
 static int32_t device_cut(const tal_device_feed *feed, const tal_feed_query *query,
                           int32_t shortest, int32_t longest)
 {
@@ -245,8 +240,8 @@ static int32_t device_cut(const tal_device_feed *feed, const tal_feed_query *que
     if (params->evalue == INFINITY)
         return relax(search, cut);
     tal_search_space space = tal_search_space_of(search, query->lid);
-    double evalue = params->evalue * ((double)longest / shortest) * CUT_SLACK;
-    int32_t by_evalue = tal_stats_score_cut(&params->stats, &space, evalue, shortest, cut);
+    const tal_stats_lengths lengths = {space.query_len, space.query_len, shortest, longest};
+    int32_t by_evalue = tal_stats_score_floor(&params->stats, &space, params->evalue, &lengths);
     return relax(search, by_evalue > cut ? by_evalue : cut);
 }
 

@@ -31,8 +31,11 @@ typedef struct pass_counts {
 
 struct tal_device_pass {
     tal_search *search;
-    tal_device *device; /* NULL: given up */
-    tal_device_runs runs;
+    tal_device *device;           /* NULL: given up */
+    tal_device_runs runs;         /* of the references in work */
+    const tal_seqset *references; /* these, in this order; NULL: none yet */
+    const tal_lid *order;
+    tal_lid order_count;
     tal_device_feed feed;
     _Atomic bool is_stopping;
     _Atomic uint64_t cells_done; /* for progress */
@@ -83,13 +86,33 @@ tal_status tal_device_pass_create(tal_search *search, tal_device_pass **out_pass
     pass->search = search;
     pass->device = search->params.device;
     tal_device_feed_init(&pass->feed, search, &pass->runs);
+    *out_pass = pass;
+    return TAL_OK;
+}
+
+/* Cut the references that are scored now into runs, unless they are those of the last pass. Others'
+ * tiles come in memory that is used again: theirs always are. */
+static tal_status use_references(tal_device_pass *pass)
+{
+    const tal_search *search = pass->search;
+    bool is_own = search->references == search->own_references;
+    if (is_own && pass->references == search->references && pass->order == search->order &&
+        pass->order_count == search->order_count) {
+        tal_device_runs_reset(&pass->runs);
+        return TAL_OK;
+    }
+    tal_device_runs_deinit(&pass->runs);
+    pass->references = NULL;
+    pass->feed.has_part = false;
     tal_status status = tal_device_runs_init(&pass->runs, search->references, search->order,
                                              search->order_count, tal_search_pair_count(search));
     if (status != TAL_OK)
-        tal_device_pass_destroy(pass);
-    else
-        *out_pass = pass;
-    return status;
+        return status;
+    pass->references = search->references;
+    pass->order = search->order;
+    pass->order_count = search->order_count;
+    tal_device_runs_reset(&pass->runs);
+    return TAL_OK;
 }
 
 /* The device has failed: say so once and do without. */
@@ -195,24 +218,26 @@ static int start_thread(tal_device_pass *pass)
     return code;
 }
 
-void tal_device_pass_begin(tal_device_pass *pass)
+tal_status tal_device_pass_begin(tal_device_pass *pass)
 {
     if (pass == NULL)
-        return;
-    tal_device_runs_reset(&pass->runs);
+        return TAL_OK;
+    tal_status status = use_references(pass);
+    if (status != TAL_OK)
+        return status;
     atomic_store_explicit(&pass->is_stopping, false, memory_order_relaxed);
     atomic_store_explicit(&pass->cells_done, 0, memory_order_relaxed);
     memset(&pass->total, 0, sizeof(pass->total));
     tal_buffer_reset(&pass->passed);
     pass->status = TAL_OK;
     if (pass->device == NULL)
-        return;
-    pass->status = tal_device_feed_list(&pass->feed);
-    if (pass->status != TAL_OK || pass->feed.query_count == 0)
-        return;
+        return TAL_OK;
+    status = tal_device_feed_list(&pass->feed);
+    if (status != TAL_OK || pass->feed.query_count == 0)
+        return status;
     if (tal_device_feed_reserve(&pass->feed) != TAL_OK) {
         give_up(pass);
-        return;
+        return TAL_OK;
     }
     tal_device_runs_take_last(&pass->runs); /* Nobody else is there yet. */
     pass->is_running = start_thread(pass) == 0;
@@ -220,6 +245,7 @@ void tal_device_pass_begin(tal_device_pass *pass)
         tal_device_runs_free_last(&pass->runs);
         tal_log(TAL_LOG_WARN, "device: cannot start its thread; this block goes without it");
     }
+    return TAL_OK;
 }
 
 uint64_t tal_device_pass_cells(const tal_device_pass *pass)

@@ -26,9 +26,10 @@ void tal_device_pass_destroy(tal_device_pass *pass); /* Accepts NULL. */
 
 /* All further functions accept NULL: there is no device. */
 
-/* A new block of queries: make the device ready and start it. What fails is said in the log; then
- * the team does all. Threads: main. */
-void tal_device_pass_begin(tal_device_pass *pass);
+/* What the search scores now (tal_search_use), against its block of queries: make the device ready
+ * and start it. What fails of the device is said in the log; then the team does all. Each begin but
+ * a failed one has an end. Threads: main. */
+tal_status tal_device_pass_begin(tal_device_pass *pass);
 
 /* Whether the team shall compute the reference at this position of the order against the item's
  * queries. Always the same answer for all references of a batch of plan.h, until
@@ -36,7 +37,7 @@ void tal_device_pass_begin(tal_device_pass *pass);
  * Threads: any. */
 bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position);
 
-/* Cells of this block that the device has done so far. Threads: any. */
+/* Cells that the device has done since it began. Threads: any. */
 uint64_t tal_device_pass_cells(const tal_device_pass *pass);
 
 /* Wait for the device and count what it did. `has_failed`: the search ends, stop at once.
@@ -44,8 +45,8 @@ uint64_t tal_device_pass_cells(const tal_device_pass *pass);
  * tal_device_pass_is_host saying which, and end again. Threads: main. */
 tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out_has_more);
 
-/* Pairs of this block that passed the filter on the device, in no order; a view, until the next
- * block. Threads: main, after tal_device_pass_end. */
+/* Pairs that passed the filter on the device since it began, in no order; a view, until it begins
+ * again. Threads: main, after tal_device_pass_end. */
 const tal_passed *tal_device_pass_passed(const tal_device_pass *pass, size_t *out_count);
 
 #endif

@@ -315,15 +315,16 @@ static tal_status score_view(score_pass *pass)
         loop.meanwhile = meanwhile;
         loop.meanwhile_context = search->tiles;
     }
-    tal_status status = TAL_OK;
     bool has_more = true;
-    tal_device_pass_begin(search->device_pass);
+    tal_status status = tal_device_pass_begin(search->device_pass);
     while (status == TAL_OK && has_more) {
         status = tal_team_run(search->team, &loop);
         tal_status device_status =
             tal_device_pass_end(search->device_pass, status != TAL_OK, &has_more);
         status = status == TAL_OK ? device_status : status;
     }
+    atomic_fetch_add_explicit(&pass->cells_done, tal_device_pass_cells(search->device_pass),
+                              memory_order_relaxed);
     return status;
 }
 

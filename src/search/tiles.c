@@ -38,7 +38,8 @@ struct tal_tiles {
     int victim_count;
     tal_tile_slot slots[2]; /* the view last given, and what is fetched ahead */
     int slot_in_use;
-    bool has_ahead; /* the other slot is full */
+    bool has_ahead;     /* the other slot is full */
+    bool is_own_in_use; /* the view last given is of own tiles in memory */
     uint64_t block_own;
     uint64_t drawn;                /* what this rank added to its own counter in this block */
     uint64_t split;                /* tiles of the first group */
@@ -288,7 +289,7 @@ static int find_victim(tal_tiles *tiles)
 /* A tile of another rank into the slot that is free. False when there is none, or on failure. */
 static bool take_other(tal_tiles *tiles)
 {
-    if (!tiles->is_shared || tiles->params.is_whole || tiles->status != TAL_OK)
+    if (!tiles->is_shared || tiles->status != TAL_OK)
         return false;
     uint64_t start = tal_clock_ns();
     bool is_taken = false;
@@ -320,14 +321,17 @@ tal_status tal_tiles_take(tal_tiles *tiles, const tal_tile_view **out_view)
     bool is_own_first = is_in_memory && !tiles->params.is_other_first;
     if (tiles->status == TAL_OK && !tiles->has_ahead && is_own_first && take_own(tiles)) {
         *out_view = &tiles->own;
+        tiles->is_own_in_use = true;
         return TAL_OK;
     }
+    tiles->is_own_in_use = false;
     if (tiles->has_ahead || take_ahead(tiles)) {
         tiles->has_ahead = false;
         tiles->slot_in_use = 1 - tiles->slot_in_use;
         *out_view = &tiles->slots[tiles->slot_in_use].view;
     } else if (tiles->status == TAL_OK && is_in_memory && take_own(tiles)) {
         *out_view = &tiles->own;
+        tiles->is_own_in_use = true;
     }
     return tiles->status;
 }
@@ -345,6 +349,8 @@ uint64_t tal_tiles_meanwhile(tal_tiles *tiles)
     if (!tiles->has_ahead && tiles->status == TAL_OK) {
         bool is_on_disk = tiles->params.spill != NULL;
         bool is_own_dry = next >= tiles->tile_count;
+        if (tiles->is_own_in_use && tiles->params.is_whole)
+            is_own_dry = false; /* Long not: what it took now would wait. */
         if (is_own_dry ? tiles->victim_count > 0 : is_on_disk || tiles->params.is_other_first)
             tiles->has_ahead = take_ahead(tiles);
     }

@@ -46,8 +46,10 @@ typedef struct tal_tiles_params {
     tal_spill *spill; /* where the references are instead, `set` being empty; or NULL */
     /* Sorted runs of the set: TAL_TILE_RUNS + 1 entries. */
     const tal_lid *run_begin;
-    bool is_shared;      /* with run_begin or a spill only */
-    bool is_whole;       /* this rank: one tile, and takes no others (a device works on it) */
+    bool is_shared; /* with run_begin or a spill only */
+    /* This rank: one tile, not for others. A device works on it, and what it does in a moment would
+     * keep a rank without one for long. */
+    bool is_whole;
     bool is_other_first; /* for tests: others' tiles before one's own */
     bool is_recut;       /* the order changes before each block: tal_tiles_recut; no spill */
 } tal_tiles_params;

@@ -5,6 +5,7 @@ and the emulated CUDA driver will do) and are skipped, visibly, where none is.
 """
 import random
 import re
+import subprocess
 import unittest
 
 import cli
@@ -102,6 +103,35 @@ class Device(cli.Case):
                                                gpu_backend=backend)
                 self.assertEqual(digest, want)
                 self.assertGreater(cells["device_cells"], 0)
+
+    def test_a_rank_with_a_device_takes_tiles_of_one_without(self):
+        """Rank 1 finds no OpenCL; the team and the device of rank 0 begin with its tiles."""
+        if "opencl" not in BACKENDS or not cli.MPIRUN:
+            self.skipTest("no OpenCL device, or no mpirun")
+        records = families(7, 120, AMINO, 20, 100)
+        references = self.file("refs.fa", fasta(records))
+        queries = self.file("queries.fa", fasta(records[::20]))
+        result, exported = self.path("out.h5"), self.path("out.json")
+        for options in ([], ["--mode", "filtered"]):
+            want, _, counted = self.search(queries, references, *options)
+            words = [cli.TALARIA, "search", queries, references, "-o", result, "--force",
+                     "--stats", "--threads", "1", "--config", self.config(gpu_backend="opencl"),
+                     *options]
+            done = subprocess.run(
+                [cli.MPIRUN, "-q", "--oversubscribe", "-n", "1", *words, ":",
+                 "-n", "1", "env", "OCL_ICD_VENDORS=/none", *words],
+                env=cli.environment({"OMPI_MCA_osc": "^rdma", "TALARIA_TILES": "others,slow:1:100"}),
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.run_ok("export", result, "--format", "json", "-o", exported, "--force", "--quiet")
+            self.assertEqual(cli.sha256(exported), want)
+            for name, value in counted.items():
+                if name != "device_cells":
+                    self.assertRegex(done.stderr, rf"(?m)^talaria:   {name} +{value}$")
+            numbers = re.search(r"(\d+) own, (\d+) taken from others", done.stderr)
+            self.assertGreater(int(numbers[2]), 0, done.stderr)
+            cells = int(re.search(r"(?m)^talaria:   device_cells +(\d+)$", done.stderr)[1])
+            self.assertGreater(cells, 0)
 
     def test_scores_beyond_16_bit_and_single_residues(self):
         long = "W" * 3100
