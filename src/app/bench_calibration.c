@@ -17,13 +17,14 @@ static const double cuts[] = {10, 1, 0.1, 0.01, 0.001};
 enum { CUT_COUNT = sizeof(cuts) / sizeof(cuts[0]) };
 
 static const tal_bench_setup setups[] = {
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE},
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_NONE},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS},
-    {"exact", false, TAL_MASK_SEG, TAL_COMPOSITION_ADJUST},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
-    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_NONE, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false},
+    {"exact", false, TAL_MASK_SEG, TAL_COMPOSITION_ADJUST, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
+    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
 };
 
 typedef struct study {

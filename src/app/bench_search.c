@@ -141,6 +141,8 @@ tal_status tal_bench_search_run(tal_bench_search *self)
 {
     tal_matrix matrix;
     tal_search_params params;
+    const tal_mask_method query_mask =
+        self->setup.is_default ? TAL_MASK_TANTAN_SHORT : self->setup.mask;
     tal_search *search = NULL;
     tal_seqset *queries = NULL;
     tal_seqset *references = NULL;
@@ -152,7 +154,7 @@ tal_status tal_bench_search_run(tal_bench_search *self)
     uint64_t start = tal_clock_ns();
     uint64_t cpu_start = tal_clock_cpu_ns();
     if (status == TAL_OK)
-        status = tal_mask_set(self->team, self->setup.mask, queries);
+        status = tal_mask_set(self->team, query_mask, queries);
     if (status == TAL_OK)
         status = tal_mask_set(self->team, self->setup.mask, references);
     if (status == TAL_OK)
@@ -267,14 +269,13 @@ tal_status tal_bench_each_setup(tal_bench_search *search, const tal_bench_setup 
 {
     tal_status status = TAL_OK;
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
-        if (tal_run_flag(search->run, "defaults") &&
-            (setups[i].mask != TAL_MASK_TANTAN || setups[i].composition != TAL_COMPOSITION_ADJUST))
+        if (tal_run_flag(search->run, "defaults") && !setups[i].is_default)
             continue;
         search->setup = setups[i];
         status = tal_bench_search_run(search);
         tal_bench_done done = {
             .name = setups[i].name,
-            .mask = tal_mask_name(setups[i].mask),
+            .mask = setups[i].is_default ? "default" : tal_mask_name(setups[i].mask),
             .composition = tal_bench_composition_name(setups[i].composition),
             .seconds = search->seconds,
             .cpu_seconds = search->cpu_seconds,

@@ -10,8 +10,9 @@
 typedef struct tal_bench_setup {
     const char *name; /* "exact" or "filtered" */
     bool is_filtered;
-    tal_mask_method mask;
+    tal_mask_method mask; /* of references, and of queries unless is_default */
     tal_composition_mode composition;
+    bool is_default; /* queries are masked as by default: by tantan-short */
 } tal_bench_setup;
 
 /* "none", "bias", "adjust". */

@@ -23,10 +23,11 @@ enum { LEVEL_FAMILY = 0, LEVEL_SUPERFAMILY, LEVEL_FOLD, LEVEL_COUNT, LINE_BYTES 
 static const double evalue_max = 10;
 
 static const tal_bench_setup setups[] = {
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
-    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
+    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
 };
 
 /* Of a domain: the number of its family, superfamily and fold. */

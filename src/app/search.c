@@ -89,17 +89,20 @@ static const tal_option options[] = {
     {.name = "mask",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "METHOD",
-     .choices = "none|tantan|seg|dust",
+     .choices = "none|tantan|seg|dust|tantan-short",
      .help =
-         "residues that shall not score: tantan finds repeats and simple sequence, seg (protein) "
-         "and dust (nucleotide) low complexity; default tantan for proteins, dust for "
-         "nucleotides, none where the alignment is not local"},
+         "residues that shall not score: tantan finds repeats and simple sequence, tantan-short "
+         "those of units of up to 16 residues, seg (protein) and dust (nucleotide) low "
+         "complexity; default tantan for proteins, dust for nucleotides, none where the "
+         "alignment is not local"},
     {.name = "mask-in",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "WHERE",
-     .default_text = "both",
-     .choices = "both|queries|references",
-     .help = "what --mask is applied to"},
+     .default_text = "auto",
+     .choices = "auto|both|queries|references",
+     .help = "what --mask is applied to; auto: to both, but with tantan to protein queries as "
+             "tantan-short, so that they find others of a family of repeats, unless a file is "
+             "searched against itself"},
     {.name = "composition",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "HOW",
@@ -253,8 +256,7 @@ static tal_status check_same_alphabet(const tal_search_run *self, tal_alphabet r
 static tal_status mask_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
-    tal_mask_method method = self->masks_references ? self->mask : TAL_MASK_NONE;
-    tal_status status = tal_mask_set(self->team, method, self->references);
+    tal_status status = tal_mask_set(self->team, self->reference_mask, self->references);
     self->mask_seconds = tal_search_run_seconds(start);
     return tal_comm_agree(self->comm, status);
 }
@@ -303,9 +305,8 @@ static void show_progress(void *context, double share)
 static tal_status search_block(tal_search_run *self, uint64_t index, tal_seqset *block)
 {
     bool is_finished = false;
-    tal_status status = tal_comm_agree(
-        self->comm,
-        tal_mask_set(self->team, self->masks_queries ? self->mask : TAL_MASK_NONE, block));
+    tal_status status =
+        tal_comm_agree(self->comm, tal_mask_set(self->team, self->query_mask, block));
     if (status == TAL_OK)
         status = tal_job_find(self->job, index, block, &is_finished);
     if (status != TAL_OK || is_finished)
@@ -419,7 +420,7 @@ static tal_status open_device(tal_search_run *self)
     const tal_conf *conf = tal_run_conf(self->run);
     bool is_protein = self->reference_info.alphabet == TAL_PROTEIN;
     int code_count = (is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT) +
-                     (self->masks_references && self->mask != TAL_MASK_NONE);
+                     (self->reference_mask != TAL_MASK_NONE);
     self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
     tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
                                      code_count, &self->device);

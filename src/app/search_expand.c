@@ -137,8 +137,7 @@ static tal_status fetch_members(void *context, const uint64_t *members, size_t c
     tal_status status = tal_families_fetch(self->families, &list, out_taken, set);
     if (status != TAL_OK)
         return status;
-    const tal_mask_method method = self->masks_references ? self->mask : TAL_MASK_NONE;
-    return tal_comm_agree(self->comm, tal_mask_set(self->team, method, set));
+    return tal_comm_agree(self->comm, tal_mask_set(self->team, self->reference_mask, set));
 }
 
 tal_status tal_search_run_load_reduced(tal_search_run *self)

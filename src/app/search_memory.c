@@ -175,8 +175,7 @@ tal_status tal_search_run_fit(tal_search_run *self)
 static tal_status mask_tile(void *context, tal_seqset *set)
 {
     tal_search_run *self = context;
-    tal_mask_method method = self->masks_references ? self->mask : TAL_MASK_NONE;
-    return tal_mask_set(self->team, method, set);
+    return tal_mask_set(self->team, self->reference_mask, set);
 }
 
 /* What the stream knows, to outlive it. */

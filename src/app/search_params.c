@@ -86,17 +86,20 @@ static tal_status choose_mask(tal_search_run *self, tal_alphabet alphabet)
 {
     bool is_given = tal_run_is_given(self->run, "mask");
     bool is_local = self->params.mode == TAL_LOCAL;
-    self->mask = is_given                     ? (tal_mask_method)tal_run_choice(self->run, "mask")
-                 : !is_local                  ? TAL_MASK_NONE
-                 : alphabet == TAL_NUCLEOTIDE ? TAL_MASK_DUST
-                                              : TAL_MASK_TANTAN;
-    if (!tal_mask_is_for(self->mask, alphabet))
+    const tal_mask_method method = is_given    ? (tal_mask_method)tal_run_choice(self->run, "mask")
+                                   : !is_local ? TAL_MASK_NONE
+                                   : alphabet == TAL_NUCLEOTIDE ? TAL_MASK_DUST
+                                                                : TAL_MASK_TANTAN;
+    if (!tal_mask_is_for(method, alphabet))
         return tal_fail(TAL_ERR_USAGE, "--mask %s is not for %s sequences; use %s or tantan",
-                        tal_mask_name(self->mask), tal_alphabet_name(alphabet),
+                        tal_mask_name(method), tal_alphabet_name(alphabet),
                         alphabet == TAL_PROTEIN ? "seg" : "dust");
     int where = tal_run_choice(self->run, "mask-in");
-    self->masks_queries = where != 2;
-    self->masks_references = where != 1;
+    enum { AUTO = 0, QUERIES = 2, REFERENCES = 3 };
+    self->reference_mask = where == QUERIES ? TAL_MASK_NONE : method;
+    self->query_mask = where == REFERENCES ? TAL_MASK_NONE : method;
+    if (where == AUTO && method == TAL_MASK_TANTAN && alphabet == TAL_PROTEIN)
+        self->query_mask = TAL_MASK_TANTAN_SHORT;
     return TAL_OK;
 }
 

@@ -61,11 +61,8 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
         text_attribute("align", modes[params->mode]),
         text_attribute("strand", strands),
         text_attribute("composition", compositions[params->composition]),
-        text_attribute("mask", tal_mask_name(self->mask)),
-        text_attribute("mask_in", self->mask == TAL_MASK_NONE ? "nothing"
-                                  : !self->masks_queries      ? "references"
-                                  : !self->masks_references   ? "queries"
-                                                              : "both"),
+        text_attribute("query_mask", tal_mask_name(self->query_mask)),
+        text_attribute("reference_mask", tal_mask_name(self->reference_mask)),
         text_attribute("matrix", params->matrix->name),
         f64_attribute("gap_open", params->gaps.open),
         f64_attribute("gap_extend", params->gaps.extend),

@@ -49,8 +49,7 @@ typedef struct tal_search_run {
     tal_set_info reference_info;
     tal_lid run_begin[TAL_TILE_RUNS + 1]; /* of the references, when ranks help each other */
     tal_matrix matrix;
-    tal_mask_method mask;
-    bool masks_queries, masks_references;
+    tal_mask_method query_mask, reference_mask;
     bool needs_statistics; /* E-values are asked for */
     tal_search_params params;
     tal_device *device; /* NULL: none */
@@ -124,7 +123,8 @@ const char *tal_search_run_why_twice(const tal_search_run *self);
 bool tal_search_run_is_same(const tal_set_info *queries, const tal_set_info *references);
 
 /* Once references are loaded and the device is open: find out whether the queries are the
- * references, and score each pair once where that will do. Collective; agreed status. */
+ * references; mask them alike then, and score each pair once where that will do. Collective; agreed
+ * status. */
 tal_status tal_search_run_find_self(tal_search_run *self);
 
 /* Let ranks help each other with the references just loaded, not yet masked, as TALARIA_TILES says.

@@ -9,7 +9,8 @@
 
 const char *tal_mask_name(tal_mask_method method)
 {
-    static const char *const names[TAL_MASK_METHOD_COUNT] = {"none", "tantan", "seg", "dust"};
+    static const char *const names[TAL_MASK_METHOD_COUNT] = {"none", "tantan", "seg", "dust",
+                                                             "tantan-short"};
     return names[method];
 }
 
@@ -50,7 +51,8 @@ tal_status tal_mask_find(tal_mask_method method, tal_alphabet alphabet, const ui
     TAL_ASSERT(tal_mask_is_for(method, alphabet));
     switch (method) {
     case TAL_MASK_TANTAN:
-        return tal_mask_tantan(alphabet, codes, len, scratch, masks);
+    case TAL_MASK_TANTAN_SHORT:
+        return tal_mask_tantan(method, alphabet, codes, len, scratch, masks);
     case TAL_MASK_SEG:
         return tal_mask_seg(codes, len, scratch, masks);
     case TAL_MASK_DUST:

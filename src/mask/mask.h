@@ -9,16 +9,18 @@
 #include "par/team.h"
 #include "seq/seqset.h"
 
-/* tantan (tantan.c): both alphabets. SEG (seg.c): proteins. DUST (dust.c): nucleotides. */
+/* tantan (tantan.c): both alphabets; tantan-short looks for repeats of units of up to 16 residues
+ * only. SEG (seg.c): proteins. DUST (dust.c): nucleotides. */
 typedef enum tal_mask_method {
     TAL_MASK_NONE = 0,
     TAL_MASK_TANTAN,
     TAL_MASK_SEG,
     TAL_MASK_DUST,
+    TAL_MASK_TANTAN_SHORT,
     TAL_MASK_METHOD_COUNT,
 } tal_mask_method;
 
-/* "none", "tantan", "seg", "dust". */
+/* "none", "tantan", "seg", "dust", "tantan-short". */
 const char *tal_mask_name(tal_mask_method method);
 
 /* Whether the method is for sequences of this alphabet. */
@@ -28,8 +30,8 @@ bool tal_mask_is_for(tal_mask_method method, tal_alphabet alphabet);
 typedef struct tal_mask_scratch {
     tal_buffer bytes, numbers, found;
     tal_buffer log_factorials;
-    tal_buffer model; /* of tantan, for this alphabet + 1 */
-    int model_of;
+    tal_buffer model; /* of tantan */
+    int model_of;     /* a method + TAL_MASK_METHOD_COUNT * alphabet; 0: none */
 } tal_mask_scratch;
 
 void tal_mask_scratch_deinit(tal_mask_scratch *scratch);
@@ -40,8 +42,9 @@ typedef struct tal_mask_span {
 } tal_mask_span;
 
 /* Append the ranges of one sequence to masks (tal_mask_span), rising, apart from each other.
- * The method must be for the alphabet. TAL_ERR_MEMORY. Cost: O(len) with 48 (protein) or 96
- * steps a residue for tantan, few for the others; SEG beyond: the square of a segment's length. */
+ * The method must be for the alphabet. TAL_ERR_MEMORY. Cost: O(len) with 48 (protein), 96
+ * (nucleotides) or 16 (short) steps a residue for tantan, few for the others; SEG beyond: the
+ * square of a segment's length. */
 tal_status tal_mask_find(tal_mask_method method, tal_alphabet alphabet, const uint8_t *codes,
                          int32_t len, tal_mask_scratch *scratch, tal_buffer *masks);
 

@@ -6,7 +6,8 @@
  * one `offset` before it. A repeat begins with probability 0.005, its offset weighs 0.9^offset, it
  * ends with 0.05 a residue; a copy of y as x is exp(lambda S(x, y)) as likely as x by chance, S
  * being BLOSUM62 (whatever the search's matrix), or +1 and -1 with lambda = ln 3 for nucleotides. W
- * is 48 for proteins, 96 for nucleotides (whole vectors near the paper's 50 and 100). Residues
+ * is 48 for proteins, 96 for nucleotides (whole vectors near the paper's 50 and 100), 16 when only
+ * repeats of short units are asked for. Residues
  * whose posterior probability of standing in a repeat state is at least 1/2 are masked. The paper's
  * variant with gaps inside repeats is not here.
  *
@@ -30,6 +31,7 @@ enum {
     LANES = 16,
     OFFSETS_PROTEIN = 48,
     OFFSETS_NUCLEOTIDE = 96,
+    OFFSETS_SHORT = 16,
     OFFSETS_MAX = 96,
     SCALE_STEP = 16, /* a residue is at most e^3.5 times as likely as by chance: e^56 in 16 */
     PAD_CODE = TAL_CODE_PAD,
@@ -62,10 +64,12 @@ static float protein_ratio(int score)
     return (float)ratio;
 }
 
-static tal_status model_init(model *m, tal_alphabet alphabet)
+static tal_status model_init(model *m, tal_mask_method method, tal_alphabet alphabet)
 {
     bool is_protein = alphabet == TAL_PROTEIN;
-    int offsets = is_protein ? OFFSETS_PROTEIN : OFFSETS_NUCLEOTIDE;
+    int offsets = method == TAL_MASK_TANTAN_SHORT ? OFFSETS_SHORT
+                  : is_protein                    ? OFFSETS_PROTEIN
+                                                  : OFFSETS_NUCLEOTIDE;
     memset(m, 0, sizeof(*m));
     m->offset_count = (offsets + LANES - 1) / LANES * LANES;
     float power = 1.0f;
@@ -188,20 +192,21 @@ static void pass_backward(const passes *p, float total)
     }
 }
 
-tal_status tal_mask_tantan(tal_alphabet alphabet, const uint8_t *codes, int32_t len,
-                           tal_mask_scratch *scratch, tal_buffer *masks)
+tal_status tal_mask_tantan(tal_mask_method method, tal_alphabet alphabet, const uint8_t *codes,
+                           int32_t len, tal_mask_scratch *scratch, tal_buffer *masks)
 {
     size_t room = (size_t)len + OFFSETS_MAX;
     tal_buffer_reset(&scratch->bytes);
     tal_buffer_reset(&scratch->numbers);
     tal_status status = TAL_OK;
-    bool is_new = scratch->model_of != (int)alphabet + 1;
+    int model_of = (int)method + TAL_MASK_METHOD_COUNT * (int)alphabet;
+    bool is_new = scratch->model_of != model_of;
     if (is_new) {
         tal_buffer_reset(&scratch->model);
         status = tal_buffer_reserve(&scratch->model, sizeof(model));
         if (status == TAL_OK)
-            status = model_init((model *)(void *)scratch->model.data, alphabet);
-        scratch->model_of = status == TAL_OK ? (int)alphabet + 1 : 0;
+            status = model_init((model *)(void *)scratch->model.data, method, alphabet);
+        scratch->model_of = status == TAL_OK ? model_of : 0;
     }
     if (status == TAL_OK)
         status = tal_buffer_reserve(&scratch->bytes, room);

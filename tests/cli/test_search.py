@@ -195,6 +195,35 @@ class Search(cli.Case):
         self.expect_error(64, ["--composition"], "search", bases, bases, "-o", self.path("x.h5"),
                           "--composition", "adjust")
 
+    def test_protein_queries_keep_repeats_of_long_units(self):
+        """Unless a file is searched against itself, under whatever name and however often scored."""
+        rng = random.Random(9)
+        unit = "".join(rng.choice(AMINO) for _ in range(24))
+        records = [(f"r{i}", "".join("".join(a if rng.random() < 0.8 else rng.choice(AMINO)
+                                             for a in unit) for _ in range(8))) for i in range(4)]
+        one = self.file("one.fa", fasta(records[:1]))
+        all_of_them = self.file("all.fa", fasta(records))
+        copy = self.file("copy.fa", fasta(records))
+        columns = "query,reference,score,evalue"
+
+        def hits(queries, *options):
+            result = self.search(queries, all_of_them, "--evalue", "1e6", *options)
+            return self.table(result, columns)
+
+        scores = {where: {row[1]: int(row[2]) for row in hits(one, *options)}
+                  for where, options in (("auto", ()), ("both", ("--mask-in", "both")),
+                                         ("short", ("--mask", "tantan-short")),
+                                         ("none", ("--mask", "none")))}
+        self.assertEqual(scores["short"]["r0"], scores["none"]["r0"])
+        for name, score in scores["short"].items():
+            self.assertLess(scores["auto"][name], score)
+            self.assertLessEqual(scores["both"].get(name, 0), scores["auto"][name])
+        itself = hits(all_of_them, "--mask-in", "both")
+        self.assertNotEqual(itself, [])
+        for options in ((), ("--symmetry", "off"), ("--memory", "200M")):
+            for queries in (all_of_them, copy):
+                self.assertEqual(hits(queries, *options), itself, options)
+
     def test_raw_score_threshold_allows_scoring_without_statistics(self):
         records = families(5, 3, 4, AMINO)
         references = self.file("refs.fa", fasta(records))

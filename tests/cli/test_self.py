@@ -100,7 +100,7 @@ class Itself(cli.Case):
         cli.write(few, ">" + ">".join(records))
         copy = cli.write(self.path("copy.fa"), ">" + ">".join(records))
         other = cli.write(self.path("other.fa"), ">" + ">".join(records[::-1]))
-        for options, said in ((["--mask-in", "queries"], "only one side is masked"),
+        for options, said in ((["--mask-in", "queries"], "not masked alike"),
                               (["--composition", "bias"], "--composition bias"),
                               (["--mode", "filtered"], "filtered"), (["--memory", "200M"], "--memory"),
                               (["--align", "global", "--min-score", "1"], "not local"), ([], "once")):

@@ -55,6 +55,38 @@ static void tandem_repeats_of_proteins_are_masked_from_the_second_unit_on(void)
                            "MKWVLDTFHERANCYGIPTQSQGsqgsqgsqgsqgsqgwHACDFIKMERTPNVYLQ");
 }
 
+/* Units of 24, as of leucine-rich repeats, and of 3; with one scratch, one after the other. */
+static void short_tantan_leaves_repeats_of_long_units(void)
+{
+    static const char text[] = "MKWVLDTFHERANCYGIPTQ"
+                               "LPSLRELNVSHNQIAGWTEDFCYK"
+                               "LPSLRELNVSHNQIAGWTEDFCYK"
+                               "LPSLRELNVSHNQIAGWTEDFCYK"
+                               "DTFHERANCYGIPTQSQGSQGSQGSQGSQGSQGWHACDFIKMERTPNVYLQ";
+    static char all[sizeof(text)];
+    strcpy(all, masked(TAL_MASK_TANTAN, TAL_PROTEIN, text));
+    const char *some = masked(TAL_MASK_TANTAN_SHORT, TAL_PROTEIN, text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(all, "lrelnvshnqiagwtedfcyk"));
+    CU_ASSERT_EQUAL(strncmp(some, text, 92), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(all, "gsqgsqgsqgsq"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(some, "gsqgsqgsqgsq"));
+    tal_mask_scratch scratch = {0};
+    tal_buffer masks = {0};
+    size_t bytes[3];
+    for (int round = 0; round < 3; round++) {
+        tal_buffer_reset(&masks);
+        CU_ASSERT_EQUAL_FATAL(
+            tal_mask_find(round == 1 ? TAL_MASK_TANTAN_SHORT : TAL_MASK_TANTAN, TAL_PROTEIN, codes,
+                          len, &scratch, &masks),
+            TAL_OK);
+        bytes[round] = masks.bytes;
+    }
+    CU_ASSERT(bytes[1] < bytes[0]);
+    CU_ASSERT_EQUAL(bytes[2], bytes[0]);
+    tal_mask_scratch_deinit(&scratch);
+    tal_buffer_deinit(&masks);
+}
+
 static void tandem_repeats_of_nucleotides_are_masked(void)
 {
     const char *shown = masked(TAL_MASK_TANTAN, TAL_NUCLEOTIDE,
@@ -195,6 +227,7 @@ static void sets_are_masked_alike_by_any_team_and_keep_their_letters(void)
 
 const test_case test_cases[] = {
     TEST_CASE(tandem_repeats_of_proteins_are_masked_from_the_second_unit_on),
+    TEST_CASE(short_tantan_leaves_repeats_of_long_units),
     TEST_CASE(tandem_repeats_of_nucleotides_are_masked),
     TEST_CASE(low_complexity_of_proteins_is_masked_by_seg),
     TEST_CASE(low_complexity_of_nucleotides_is_masked_by_dust),
