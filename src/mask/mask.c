@@ -25,6 +25,7 @@ void tal_mask_scratch_deinit(tal_mask_scratch *scratch)
 {
     tal_buffer_deinit(&scratch->model);
     tal_buffer_deinit(&scratch->log_factorials);
+    tal_buffer_deinit(&scratch->kept);
     tal_buffer_deinit(&scratch->found);
     tal_buffer_deinit(&scratch->numbers);
     tal_buffer_deinit(&scratch->bytes);

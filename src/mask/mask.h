@@ -28,7 +28,7 @@ bool tal_mask_is_for(tal_mask_method method, tal_alphabet alphabet);
 
 /* What a worker needs; all zero is empty. */
 typedef struct tal_mask_scratch {
-    tal_buffer bytes, numbers, found;
+    tal_buffer bytes, numbers, found, kept;
     tal_buffer log_factorials;
     tal_buffer model; /* of tantan */
     int model_of;     /* a method + TAL_MASK_METHOD_COUNT * alphabet; 0: none */
