@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The job scripts under a real Slurm of two virtual nodes on this machine: a search through sbatch
-# and srun over both nodes gives what a plain run gives, an array, the signal before the time limit,
-# a weak-scaling study.
+# and srun over both nodes gives what a plain run gives, an array, a reduction, the signal before the
+# time limit, a weak-scaling study.
 # Usage: test_cluster.sh TALARIA SOURCE_FOLDER
 # Exit code 77: skipped (not root, no Slurm, or its daemons cannot start here).
 set -u
@@ -101,6 +101,14 @@ mpirun -q -n 1 "$talaria" search part0.fasta references.fasta -o plain.h5 --forc
     --threads 1 --evalue 1e-5 --max-hits 100
 [ "$(digest array/part0.h5)" = "$(digest plain.h5)" ] || fail 'the result of a task'
 [ -f array/part1.h5 ] || fail 'a result of each task'
+
+say_step 'a reduction on both nodes, four ranks'
+IDENTITY=60 RESULTS=reduced job reduce --ntasks-per-node=2 "$top/slurm/reduce.sbatch" ||
+    fail 'reduction over two nodes'
+"$talaria" reconstruct reduced/references-60.h5 -o back.fasta --quiet --force
+cmp back.fasta references.fasta || fail 'the input of a reduction comes back'
+"$talaria" verify reduced/references-60.h5 --quiet >verify.out 2>&1 || fail 'what a reduction promises'
+[ "$(ls -A reduced)" = references-60.h5 ] || fail "a reduction leaves files behind: $(ls -A reduced)"
 
 say_step 'out of time, it stops, is queued again by itself, and goes on to the same result'
 export OPTIONS='--isa scalar --max-hits 1' RESULTS=late QUERIES=big.fasta REFERENCES=few.fasta
