@@ -143,36 +143,10 @@ TAL_CELL_INLINE tal_pair tal_half_add_floor(tal_pair a, tal_pair b)
     return sum;
 }
 
-#if __CUDA_ARCH__ >= 900
-
+/* Integer maxima of pairs are one instruction from 9.0 on, those of binary16 from 8.0 on. */
 TAL_CELL_INLINE tal_pair tal_half_max(tal_pair a, tal_pair b)
 {
-    return __vmaxs2(a, b);
-}
-
-TAL_CELL_INLINE tal_pair tal_half_max3(tal_pair a, tal_pair b, tal_pair c)
-{
-    return __vimax3_s16x2(a, b, c);
-}
-
-/* What tal_half_extend takes for a cost. */
-TAL_CELL_INLINE tal_pair tal_half_extend_code(int extend)
-{
-    return tal_half_twice((tal_pair)-extend);
-}
-
-/* max(a - extend, b), b not negative. */
-TAL_CELL_INLINE tal_pair tal_half_extend(tal_pair a, tal_pair code, tal_pair b)
-{
-    return __viaddmax_s16x2(a, code, b);
-}
-
-#else /* Integer maxima of pairs take several instructions there, those of binary16 from 8.0 one. \
-       */
-
-TAL_CELL_INLINE tal_pair tal_half_max(tal_pair a, tal_pair b)
-{
-#if __CUDA_ARCH__ >= 800
+#if __CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 900
     tal_pair larger;
     asm("max.f16x2 %0, %1, %2;" : "=r"(larger) : "r"(a), "r"(b));
     return larger;
@@ -180,23 +154,6 @@ TAL_CELL_INLINE tal_pair tal_half_max(tal_pair a, tal_pair b)
     return __vmaxs2(a, b);
 #endif
 }
-
-TAL_CELL_INLINE tal_pair tal_half_max3(tal_pair a, tal_pair b, tal_pair c)
-{
-    return tal_half_max(tal_half_max(a, b), c);
-}
-
-TAL_CELL_INLINE tal_pair tal_half_extend_code(int extend)
-{
-    return tal_half_twice(tal_half_code(-extend));
-}
-
-TAL_CELL_INLINE tal_pair tal_half_extend(tal_pair a, tal_pair code, tal_pair b)
-{
-    return tal_half_max(tal_half_add_floor(a, code), b);
-}
-
-#endif
 
 #else
 
@@ -236,6 +193,29 @@ TAL_CELL_INLINE tal_pair tal_half_max(tal_pair a, tal_pair b)
     tal_pair low = (a & 0xffffu) > (b & 0xffffu) ? a : b;
     return tal_half_join(low, (a >> 16 > b >> 16 ? a : b) >> 16);
 }
+
+#endif
+
+#if defined(__CUDACC__) && __CUDA_ARCH__ >= 900
+
+TAL_CELL_INLINE tal_pair tal_half_max3(tal_pair a, tal_pair b, tal_pair c)
+{
+    return __vimax3_s16x2(a, b, c);
+}
+
+/* What tal_half_extend takes for a cost. */
+TAL_CELL_INLINE tal_pair tal_half_extend_code(int extend)
+{
+    return tal_half_twice((tal_pair)-extend);
+}
+
+/* max(a - extend, b), b not negative. */
+TAL_CELL_INLINE tal_pair tal_half_extend(tal_pair a, tal_pair code, tal_pair b)
+{
+    return __viaddmax_s16x2(a, code, b);
+}
+
+#else /* the same by what there is */
 
 TAL_CELL_INLINE tal_pair tal_half_max3(tal_pair a, tal_pair b, tal_pair c)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What nvcc made of the CUDA kernels: registers, shared memory and spills of every architecture,
-and the instructions of the main loop per pair of cells, against the 4.5 packed operations of the
-design. Needs no GPU; needs cuobjdump (and nvdisasm beside it) of CUDA.
+and the instructions of the main loop per pair of cells, of which 3.5 packed ones are the recurrence's
+own (kernels/cuda/score.cuh). Needs no GPU; needs cuobjdump (and nvdisasm beside it) of CUDA.
 
 usage: cuda_sass.py FATBIN [--cuobjdump PATH] [--arch sm_90] [--units 132] [--ghz 1.755]
        (FATBIN: kernels/cuda/kernels.fatbin of a build directory)

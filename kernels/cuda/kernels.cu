@@ -32,8 +32,8 @@
 
 TAL_CUDA_SCORE_SHAPES(SHORT_KERNEL)
 TAL_CUDA_LONG_SHAPES(LONG_KERNEL)
-#if __CUDA_ARCH__ >= 900 && \
-    __CUDA_ARCH__ < 1000 /* Earlier no immediates, later too many registers. */
+/* Known extensions: earlier there are no immediates, later they cost too many registers. */
+#if __CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1000
 TAL_CUDA_SCORE_SHAPES(SHORT_1_KERNEL)
 TAL_CUDA_SCORE_SHAPES(SHORT_2_KERNEL)
 TAL_CUDA_LONG_SHAPES(LONG_1_KERNEL)

@@ -35,9 +35,9 @@ typedef struct tal_cuda_choice {
 /* Bytes of shared memory a shape needs. */
 size_t tal_cuda_shared_bytes(const tal_cuda_shape *shape, uint32_t letter_count);
 
-/* Threads of a block of a shape, of `threads` asked for; capability: the major number. What has
- * more than TAL_CUDA_ROWS_DENSE rows of gapped cells a lane has TAL_CUDA_THREADS_SPARSE at most,
- * and just those where a multiple of `threads` would leave room for more. */
+/* Threads of a block of a shape where `threads` were asked for; capability: the major number. From
+ * 9.0 on, gapped kernels of more than TAL_CUDA_ROWS_DENSE rows a lane have registers for
+ * TAL_CUDA_THREADS_SPARSE: they take that many where not even two blocks of `threads` would fit. */
 int tal_cuda_block_threads(const tal_cuda_shape *shape, bool is_gapless, int threads,
                            int capability);
 

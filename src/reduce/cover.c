@@ -55,6 +55,14 @@ static bool is_open(const tal_cover *state, tal_lid local)
     return tal_reduction_state(state->self, local) == TAL_VERTEX_OPEN;
 }
 
+/* Send what is in the outbox unless some rank has failed. Collective; agreed status. */
+static tal_status exchange(tal_cover *state, tal_status status, tal_buffer *received)
+{
+    status = tal_comm_agree(state->self->comm, status);
+    return status == TAL_OK ? tal_outbox_exchange(&state->outbox, state->self->comm, received, NULL)
+                            : status;
+}
+
 /* --- Gains --- */
 
 /* Send what was counted of ghosts to their owners, where it is added to what was counted there;
@@ -75,9 +83,7 @@ static tal_status gather_counts(tal_cover *state)
             status = tal_buffer_append(tal_outbox_at(&state->outbox, 0, owner_of(state, id)), &told,
                                        sizeof(told));
     }
-    status = tal_comm_agree(self->comm, status);
-    if (status == TAL_OK)
-        status = tal_outbox_exchange(&state->outbox, self->comm, &received, NULL);
+    status = exchange(state, status, &received);
     const cover_count *told = (const cover_count *)(const void *)received.data;
     for (size_t i = 0; status == TAL_OK && i < received.bytes / sizeof(*told); i++)
         state->counts[told[i].place] += told[i].count;
@@ -100,9 +106,7 @@ static tal_status tell_gains(tal_cover *state)
             status = tal_buffer_append(tal_outbox_at(&state->outbox, 0, wanted->rank), &told,
                                        sizeof(told));
     }
-    status = tal_comm_agree(self->comm, status);
-    if (status == TAL_OK)
-        status = tal_outbox_exchange(&state->outbox, self->comm, &received, NULL);
+    status = exchange(state, status, &received);
     const cover_count *told = (const cover_count *)(const void *)received.data;
     for (size_t i = 0; status == TAL_OK && i < received.bytes / sizeof(*told); i++)
         state->gains[self->count + told[i].place] = told[i].count;
@@ -198,7 +202,6 @@ static tal_status elect(tal_cover *state)
 /* Tell those who asked for elected ones. Collective; agreed status. */
 static tal_status tell_elected(tal_cover *state)
 {
-    static const uint8_t zeros[8];
     tal_reduction *self = state->self;
     tal_status status = TAL_OK;
     for (size_t i = 0; status == TAL_OK && i < state->subscription_count; i++) {
@@ -211,18 +214,12 @@ static tal_status tell_elected(tal_cover *state)
         };
         if (head.verdict == VERDICT_NONE)
             continue;
-        tal_buffer *out = tal_outbox_at(&state->outbox, 0, wanted->rank);
-        status = tal_buffer_append(out, &head, sizeof(head));
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, tal_seqset_residues(self->distinct.sequences, local),
-                                       (size_t)head.len);
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, zeros, (8 - out->bytes % 8) % 8);
+        status = tal_outbox_append(
+            tal_outbox_at(&state->outbox, 0, wanted->rank), &head, sizeof(head),
+            tal_seqset_residues(self->distinct.sequences, local), (size_t)head.len);
     }
-    status = tal_comm_agree(self->comm, status);
     tal_buffer_reset(&state->news);
-    return status == TAL_OK ? tal_outbox_exchange(&state->outbox, self->comm, &state->news, NULL)
-                            : status;
+    return exchange(state, status, &state->news);
 }
 
 static void hear_elected(tal_cover *state)

@@ -245,7 +245,6 @@ static tal_status walk_unit(void *context, int worker, size_t unit)
 /* Send what was decided to those who asked. Collective; agreed status. */
 static tal_status tell(greedy *state, tal_buffer *received)
 {
-    static const uint8_t zeros[8];
     tal_reduction *self = state->self;
     tal_outbox outbox = {0};
     tal_status status = tal_outbox_init(&outbox, 1, self->rank_count);
@@ -259,13 +258,9 @@ static tal_status tell(greedy *state, tal_buffer *received)
         notice head = {.ghost = wanted->ghost, .state = decided};
         if (decided == TAL_VERTEX_REPRESENTATIVE)
             head.len = (uint64_t)tal_seqset_len(self->distinct.sequences, local);
-        tal_buffer *out = tal_outbox_at(&outbox, 0, wanted->rank);
-        status = tal_buffer_append(out, &head, sizeof(head));
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, tal_seqset_residues(self->distinct.sequences, local),
-                                       (size_t)head.len);
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, zeros, (8 - out->bytes % 8) % 8);
+        status = tal_outbox_append(tal_outbox_at(&outbox, 0, wanted->rank), &head, sizeof(head),
+                                   tal_seqset_residues(self->distinct.sequences, local),
+                                   (size_t)head.len);
     }
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK)

@@ -46,6 +46,18 @@ static tal_status gather(tal_outbox *outbox, size_t rank, tal_buffer *send)
     return status;
 }
 
+tal_status tal_outbox_append(tal_buffer *out, const void *head, size_t head_bytes, const void *body,
+                             size_t body_bytes)
+{
+    static const uint8_t zeros[8];
+    tal_status status = tal_buffer_append(out, head, head_bytes);
+    if (status == TAL_OK)
+        status = tal_buffer_append(out, body, body_bytes);
+    if (status == TAL_OK)
+        status = tal_buffer_append(out, zeros, (8 - out->bytes % 8) % 8);
+    return status;
+}
+
 tal_status tal_outbox_exchange(tal_outbox *outbox, tal_comm *comm, tal_buffer *received,
                                uint64_t *out_begin)
 {

@@ -17,6 +17,11 @@ void tal_outbox_deinit(tal_outbox *outbox);
 /* What `worker` has for `rank`: append to it. Threads: each worker its own. */
 tal_buffer *tal_outbox_at(const tal_outbox *outbox, size_t worker, size_t rank);
 
+/* Append a record to an outbox's buffer: its head, of a multiple of 8 bytes, and what follows,
+ * padded to the next. */
+tal_status tal_outbox_append(tal_buffer *out, const void *head, size_t head_bytes, const void *body,
+                             size_t body_bytes);
+
 /* Send all and empty the outbox. What arrives is appended to `received`, by sender in rank order,
  * of each sender in worker order; out_begin as in tal_comm_exchange, may be NULL. Collective;
  * agreed status. */

@@ -3,6 +3,7 @@
 
 #include "align/band_trace.h"
 #include "align/ladder.h"
+#include "align/trace_sample.h"
 #include "base/alloc.h"
 #include "score/profile.h"
 
@@ -54,17 +55,6 @@ static void make_pair(pair *out, int changes)
         out->ref[out->ref_len / 2] = out->query[out->query_len / 3] = 14;
     for (int64_t n = test_random_in(0, 60) + (out->ref_len == 0); n > 0; n--)
         out->ref[out->ref_len++] = random_base(letters);
-}
-
-static bool is_same(const tal_alignment *a, const tal_alignment *b)
-{
-    return a->score == b->score && a->query_begin == b->query_begin &&
-           a->query_end == b->query_end && a->ref_begin == b->ref_begin &&
-           a->ref_end == b->ref_end && a->column_count == b->column_count &&
-           a->identity_count == b->identity_count && a->mismatch_count == b->mismatch_count &&
-           a->positive_count == b->positive_count && a->gap_open_count == b->gap_open_count &&
-           a->gap_column_count == b->gap_column_count && a->cigar_count == b->cigar_count &&
-           memcmp(a->cigar, b->cigar, a->cigar_count * sizeof(*a->cigar)) == 0;
 }
 
 typedef struct judge {
@@ -162,7 +152,7 @@ static void try_pair(judge *self, const tal_matrix *matrix, const pair *one, int
     if (!is_proven)
         return;
     self->proven++;
-    const bool holds = is_same(&banded, &traced);
+    const bool holds = trace_sample_is_same(&banded, &traced);
     CU_ASSERT(holds);
     if (!holds)
         printf("\nround %d: score %d, not %d\n", round, banded.score, traced.score);

@@ -3,6 +3,7 @@
 
 #include "align/ladder.h"
 #include "align/prove.h"
+#include "align/trace_sample.h"
 #include "base/alloc.h"
 #include "score/profile.h"
 
@@ -44,17 +45,6 @@ static void make_pair(pair *out, int letters, int changes, bool has_gaps)
     out->ref_len += out->ref_len == 0;
 }
 
-/* Whether tal_trace has the same alignment. */
-static bool is_same(const tal_alignment *a, const tal_alignment *b)
-{
-    return a->score == b->score && a->query_begin == b->query_begin &&
-           a->query_end == b->query_end && a->ref_begin == b->ref_begin &&
-           a->ref_end == b->ref_end && a->column_count == b->column_count &&
-           a->identity_count == b->identity_count && a->mismatch_count == b->mismatch_count &&
-           a->positive_count == b->positive_count && a->cigar_count == b->cigar_count &&
-           memcmp(a->cigar, b->cigar, a->cigar_count * sizeof(*a->cigar)) == 0;
-}
-
 typedef struct judge {
     tal_ladder ladder;
     tal_ladder_scratch scratch;
@@ -93,7 +83,7 @@ static bool try_pair(judge *self, const tal_matrix *matrix, const pair *one, int
     CU_ASSERT(tal_ladder_score_pair(&self->ladder, &self->scratch, self->profile, one->query_len,
                                     one->ref, one->ref_len, &trace.score) == TAL_OK);
     CU_ASSERT(tal_trace(self->tracer, &trace, &traced) == TAL_OK);
-    bool holds = is_same(&proven, &traced);
+    bool holds = trace_sample_is_same(&proven, &traced);
     CU_ASSERT(holds);
     if (!holds)
         printf("\nround %d: score %d, not %d\n", round, proven.score, traced.score);

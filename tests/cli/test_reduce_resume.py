@@ -8,7 +8,6 @@ import time
 import cli
 
 
-
 class ReduceResume(cli.Case):
     @classmethod
     def setUpClass(cls):

@@ -370,6 +370,18 @@ static void a_choice_holds_the_query_and_fits_the_shared_memory(void)
     CU_PASS("all choices fit");
 }
 
+static void blocks_of_many_rows_have_fewer_threads(void)
+{
+    const tal_cuda_shape dense = {.lanes = 8, .rows = TAL_CUDA_ROWS_DENSE};
+    const tal_cuda_shape sparse = {.lanes = 8, .rows = TAL_CUDA_ROWS_DENSE + 4};
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&dense, false, 512, 9), 512);
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, false, 512, 9), TAL_CUDA_THREADS_SPARSE);
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, false, 256, 9), TAL_CUDA_THREADS_SPARSE);
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, false, 128, 9), 128);
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, true, 512, 9), 512);
+    CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, false, 256, 8), 256);
+}
+
 static void the_first_short_reference_is_found(void)
 {
     const uint32_t lens[] = {TAL_CUDA_LONG_REFERENCE + 2, TAL_CUDA_LONG_REFERENCE + 1,
@@ -395,6 +407,7 @@ const test_case test_cases[] = {
     TEST_CASE(a_failing_launch_loses_the_device),
     TEST_CASE(a_device_with_too_little_memory_refuses),
     TEST_CASE(a_choice_holds_the_query_and_fits_the_shared_memory),
+    TEST_CASE(blocks_of_many_rows_have_fewer_threads),
     TEST_CASE(the_first_short_reference_is_found),
     {0},
 };
