@@ -35,14 +35,7 @@ static const tal_option options[] = {
      .max = 1000,
      .conf_key = "input.open_files",
      .help = "input files read at the same time"},
-    {.name = "memory",
-     .kind = TAL_VALUE_BYTES,
-     .value_name = "BYTES",
-     .default_text = "4G",
-     .min = 1 << 20,
-     .max = 1e18,
-     .help = "memory each rank may take for k-mers; where they need more, hash space is cut into "
-             "passes (1G is 1024M)"},
+    TAL_REDUCED_MEMORY_OPTION,
     {0},
 };
 
@@ -70,7 +63,7 @@ static tal_status open_base(add_run *self)
     if (status == TAL_OK)
         status = tal_terms_read(self->base, &self->params);
     self->params.isa = tal_run_isa(run);
-    self->params.memory_bytes = (uint64_t)tal_run_int(run, "memory");
+    tal_reduced_limit_memory(run, &self->params);
     return status;
 }
 

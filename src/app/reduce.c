@@ -124,14 +124,7 @@ static const tal_option options[] = {
      .max = 1e9,
      .help = "stop in time, keeping what is found (exit code 75); 0: two minutes before the end of "
              "the Slurm job, if there is one"},
-    {.name = "memory",
-     .kind = TAL_VALUE_BYTES,
-     .value_name = "BYTES",
-     .default_text = "4G",
-     .min = 1 << 20,
-     .max = 1e18,
-     .help = "memory each rank may take for k-mers; where they need more, hash space is cut into "
-             "passes (1G is 1024M)"},
+    TAL_REDUCED_MEMORY_OPTION,
     {0},
 };
 
@@ -270,8 +263,8 @@ static tal_status choose(reduce_run *self)
         .sequence_count = self->info.sequence_count,
         .residual_sample = (uint64_t)tal_run_int(run, "residual-sample"),
         .residual_cells = tal_run_is_given(run, "residual-sample") ? 0 : RESIDUAL_CELLS,
-        .memory_bytes = (uint64_t)tal_run_int(run, "memory"),
     };
+    tal_reduced_limit_memory(run, &self->params);
     return TAL_OK;
 }
 

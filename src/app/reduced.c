@@ -2,10 +2,23 @@
 #include "app/reduced.h"
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "store/partial.h"
 #include "store/terms.h"
 
 #include <inttypes.h>
+
+/* For k-mers and pairs, when no limit is given. */
+#define WORK_BYTES (UINT64_C(4) << 30)
+
+void tal_reduced_limit_memory(const tal_run *run, tal_reduce_params *params)
+{
+    const bool is_limited = tal_run_is_given(run, "memory");
+    params->memory_bytes = is_limited ? (uint64_t)tal_run_int(run, "memory") : 0;
+    params->work_bytes = is_limited ? 0 : WORK_BYTES;
+    if (is_limited)
+        tal_resident_return_early();
+}
 
 tal_status tal_reduced_check(const tal_run *run, const char *path, bool is_forced, int first)
 {

@@ -1,4 +1,5 @@
-/* Candidates: sequences that share k-mers, found without comparing all with all.
+/* Candidates: sequences that share k-mers, found without comparing all with all; see
+ * candidates_internal.h.
  *
  * Every k-mer travels with its sequence's priority to the rank that owns its hash; there all that
  * share it form a group, sorted by priority. The first few of a group are its centres, and every
@@ -8,14 +9,13 @@
  * several centres instead of one, and communication instead of files.
  *
  * Where k-mers take more than the memory allowed, hash space is cut into passes; a group is never
- * cut.
+ * cut. Where pairs do, sequences are taken in parts (parts.c).
  */
-#include "reduce/reduction.h"
+#include "reduce/candidates_internal.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/stop.h"
-#include "reduce/outbox.h"
-#include "reduce/sort.h"
 
 #include <string.h>
 
@@ -24,24 +24,14 @@ enum {
     GROUP_UNIT = 4096,  /* k-mers */
     COLLECT_UNIT = 512, /* sequences */
     CENTRE_SCAN = 64,   /* centres looked at for lengths that fit */
+    CENTRE_LIMIT = 8,   /* most that a seed may ask for */
     CANDIDATE_MAX = 64, /* kept of a sequence, those that share most */
     DIAGONAL_SHIFT = 31,
     STRAND_BIT = 30,
 };
 #define COUNT_MASK ((UINT64_C(1) << STRAND_BIT) - 1)
 
-typedef struct search {
-    tal_reduction *self;
-    const tal_seed *seed;
-    tal_kmer_reader reader;
-    uint64_t pass, pass_count;
-    tal_buffer *kmers; /* one per worker */
-    tal_outbox outbox;
-    const tal_sort_record *tuples;
-    size_t tuple_count;
-    const tal_sort_record *pairs;
-    size_t pair_count;
-} search;
+typedef tal_candidate_search search;
 
 /* Which pass a k-mer belongs to: by bits that neither owner nor bucket is chosen by. */
 static uint64_t pass_of(uint64_t hash, uint64_t pass_count)
@@ -107,9 +97,11 @@ static tal_status sort_received(const search *state, tal_buffer *received, uint6
 }
 
 /* The k-mers of this pass that this rank owns, sorted into groups. Collective; agreed status. */
-static tal_status gather_tuples(search *state, tal_buffer *tuples)
+static tal_status gather_tuples(search *state)
 {
     tal_reduction *self = state->self;
+    tal_buffer *tuples = &state->tuple_bytes;
+    tal_buffer_deinit(tuples);
     tal_status status = tal_team_for(
         self->team, ((size_t)self->count + EXTRACT_UNIT - 1) / EXTRACT_UNIT, extract, state);
     status = tal_comm_agree(self->comm, status);
@@ -120,7 +112,26 @@ static tal_status gather_tuples(search *state, tal_buffer *tuples)
     status = tal_comm_agree(self->comm, status);
     state->tuples = (const tal_sort_record *)(const void *)tuples->data;
     state->tuple_count = tuples->bytes / sizeof(tal_sort_record);
+    state->gathered = state->pass;
     return status;
+}
+
+/* Do something with every group of the pass. Collective; agreed status. */
+static tal_status for_groups(search *state, tal_status (*function)(void *, int, size_t))
+{
+    tal_status status = state->gathered == state->pass ? TAL_OK : gather_tuples(state);
+    if (status != TAL_OK)
+        return status;
+    const size_t units = (state->tuple_count + GROUP_UNIT - 1) / GROUP_UNIT;
+    return tal_comm_agree(state->self->comm,
+                          tal_team_for(state->self->team, units, function, state));
+}
+
+static void drop_tuples(search *state)
+{
+    tal_buffer_deinit(&state->tuple_bytes);
+    state->tuple_count = 0;
+    state->gathered = UINT64_MAX;
 }
 
 static int64_t len_of(const tal_sort_record *tuple)
@@ -167,23 +178,34 @@ static tal_sort_record make_pair(const search *state, const tal_sort_record *lat
     };
 }
 
-/* Pair every sequence of a group with the centres before it. */
+/* The centres before member `i` of a group: their places. Returns how many there are. */
+static uint32_t list_centres(const search *state, const tal_sort_record *group, size_t i,
+                             uint32_t out_places[CENTRE_LIMIT])
+{
+    uint32_t count = 0;
+    if ((group[i].sub & TAL_PRIORITY_OPEN) == 0)
+        return 0; /* Frozen: it stays a representative. */
+    for (uint32_t j = 0; j < i && j < CENTRE_SCAN && count < state->seed->centre_limit; j++)
+        if (group[j].sub != group[i].sub &&
+            tal_criteria_allow_lengths(state->self->criteria, len_of(&group[i]), len_of(&group[j])))
+            out_places[count++] = j;
+    return count;
+}
+
+/* Pair every sequence of a group that is in this part with the centres before it. */
 static tal_status pair_group(search *state, int worker, const tal_sort_record *group, size_t count)
 {
     const tal_reduction *self = state->self;
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; i < count && group[i].sub < self->part_end; i++) {
+        uint32_t centres[CENTRE_LIMIT];
         const tal_sort_record *later = &group[i];
-        if ((later->sub & TAL_PRIORITY_OPEN) == 0)
-            continue; /* Frozen: it stays a representative. */
+        if (later->sub < state->part_begin)
+            continue;
         tal_buffer *out = tal_outbox_at(&state->outbox, (size_t)worker,
                                         tal_priority_id(later->sub) % self->rank_count);
-        uint32_t centres = 0;
-        for (size_t j = 0; j < i && j < CENTRE_SCAN && centres < state->seed->centre_limit; j++) {
-            if (group[j].sub == later->sub ||
-                !tal_criteria_allow_lengths(self->criteria, len_of(later), len_of(&group[j])))
-                continue;
-            centres++;
-            const tal_sort_record pair = make_pair(state, later, &group[j]);
+        const uint32_t centre_count = list_centres(state, group, i, centres);
+        for (uint32_t j = 0; j < centre_count; j++) {
+            const tal_sort_record pair = make_pair(state, later, &group[centres[j]]);
             tal_status status = tal_buffer_append(out, &pair, sizeof(pair));
             if (status != TAL_OK)
                 return status;
@@ -192,20 +214,49 @@ static tal_status pair_group(search *state, int worker, const tal_sort_record *g
     return TAL_OK;
 }
 
-static tal_status pair_unit(void *context, int worker, size_t unit)
+/* Count the pairs of a group instead: for parts. */
+static tal_status measure_group(search *state, int worker, const tal_sort_record *group,
+                                size_t count)
 {
-    search *state = context;
+    (void)worker; /* all are alike */
+    const uint64_t rank_count = state->self->rank_count;
+    size_t bucket = 0;
+    for (size_t i = 1; i < count; i++) {
+        uint32_t centres[CENTRE_LIMIT];
+        const uint32_t centre_count = list_centres(state, group, i, centres);
+        while (group[i].sub >= state->parts.ends[bucket])
+            bucket++;
+        tal_parts_count(&state->parts, bucket, tal_priority_id(group[i].sub) % rank_count,
+                        centre_count);
+    }
+    return TAL_OK;
+}
+
+/* All groups that begin in a unit. */
+static tal_status run_unit(search *state, int worker, size_t unit,
+                           tal_status (*function)(search *, int, const tal_sort_record *, size_t))
+{
     size_t begin, limit;
     if (!first_group(state, unit, &begin, &limit))
         return TAL_OK;
     while (begin < limit) {
         size_t end = group_end(state, begin);
-        tal_status status = pair_group(state, worker, state->tuples + begin, end - begin);
+        tal_status status = function(state, worker, state->tuples + begin, end - begin);
         if (status != TAL_OK)
             return status;
         begin = end;
     }
     return TAL_OK;
+}
+
+static tal_status pair_unit(void *context, int worker, size_t unit)
+{
+    return run_unit(context, worker, unit, pair_group);
+}
+
+static tal_status measure_unit(void *context, int worker, size_t unit)
+{
+    return run_unit(context, worker, unit, measure_group);
 }
 
 /* Add up equal pairs, in place. */
@@ -227,19 +278,16 @@ static void add_up(tal_buffer *pairs)
     pairs->bytes = kept * sizeof(*items);
 }
 
-/* One pass: its pairs are added to `pairs`, sorted. Collective; agreed status. */
-static tal_status run_pass(search *state, tal_buffer *pairs)
+/* One pass: its pairs are added to `pairs`, sorted. `is_done`: its k-mers are not needed again.
+ * Collective; agreed status. */
+static tal_status run_pass(search *state, bool is_done, tal_buffer *pairs)
 {
     tal_reduction *self = state->self;
-    tal_buffer tuples = {0};
     tal_status status = tal_comm_agree(self->comm, tal_stop_check());
     if (status == TAL_OK)
-        status = gather_tuples(state, &tuples);
-    if (status == TAL_OK)
-        status = tal_team_for(self->team, (state->tuple_count + GROUP_UNIT - 1) / GROUP_UNIT,
-                              pair_unit, state);
-    tal_buffer_deinit(&tuples);
-    status = tal_comm_agree(self->comm, status);
+        status = for_groups(state, pair_unit);
+    if (is_done)
+        drop_tuples(state);
     if (status == TAL_OK)
         status = tal_outbox_exchange(&state->outbox, self->comm, pairs, NULL);
     if (status == TAL_OK && pairs->bytes > 0) {
@@ -305,9 +353,11 @@ static tal_status collect(void *context, int worker, size_t unit)
     size_t end = local + COLLECT_UNIT < self->count ? local + COLLECT_UNIT : self->count;
     size_t at = lower_bound(state->pairs, state->pair_count, local);
     for (; local < end; local++) {
-        tal_candidate *out = self->candidates + at;
+        tal_candidate *out = state->found + at;
         size_t count = 0;
-        self->candidate_begin[local] = at;
+        if (at == state->pair_count || state->pairs[at].key != local)
+            continue; /* None, or those of a part before. */
+        self->candidate_begin[local] = self->candidate_total + at;
         while (at < state->pair_count && state->pairs[at].key == local) {
             size_t run = at + 1;
             while (run < state->pair_count && state->pairs[run].key == local &&
@@ -323,28 +373,62 @@ static tal_status collect(void *context, int worker, size_t unit)
     return TAL_OK;
 }
 
-/* Passes that keep this rank's k-mers within the memory allowed; the same on all ranks.
- * Collective. */
-static uint64_t choose_pass_count(const tal_reduction *self, const tal_seed *seed)
+/* Take the candidates that were found to those of parts before, without gaps between them. */
+static tal_status take_found(search *state)
 {
-    uint64_t kmers = 0;
+    tal_reduction *self = state->self;
+    size_t total = self->candidate_total;
+    for (tal_lid local = 0; local < self->count; local++)
+        if (self->candidate_begin[local] >= self->candidate_total)
+            total += self->candidate_count[local];
+    tal_candidate *candidates = tal_realloc_array(self->candidates, total, sizeof(*candidates));
+    if (candidates == NULL)
+        return TAL_ERR_MEMORY;
+    self->candidates = candidates;
+    size_t at = self->candidate_total;
     for (tal_lid local = 0; local < self->count; local++) {
-        uint64_t len = (uint64_t)tal_seqset_len(self->distinct.sequences, local);
-        if (self->is_in_pool[local])
-            kmers += seed->kmer_limit == 0 || len < seed->kmer_limit ? len : seed->kmer_limit;
+        const size_t count = self->candidate_count[local];
+        if (count == 0 || self->candidate_begin[local] < self->candidate_total)
+            continue;
+        memcpy(candidates + at,
+               state->found + (self->candidate_begin[local] - self->candidate_total),
+               count * sizeof(*candidates));
+        self->candidate_begin[local] = at;
+        at += count;
     }
-    /* Twice each: sent and received, then sorted into a second array. */
-    uint64_t bytes = 2 * sizeof(tal_sort_record) * kmers;
-    uint64_t limit = self->params->memory_bytes;
-    uint64_t passes = limit == 0 ? 1 : bytes / limit + 1;
-    passes = passes < UINT32_MAX ? passes : UINT32_MAX;
-    tal_comm_max_u64(self->comm, &passes, 1);
-    return passes;
+    self->candidate_total = total;
+    return TAL_OK;
+}
+
+/* The candidates of the sequences that `pairs` speak of. Frees the pairs. */
+static tal_status make_candidates(search *state, tal_buffer *pairs)
+{
+    tal_reduction *self = state->self;
+    tal_status status = TAL_OK;
+    if (self->candidate_begin == NULL) {
+        self->candidate_begin = tal_alloc_zero(self->count * sizeof(*self->candidate_begin));
+        self->candidate_count = tal_alloc_zero(self->count * sizeof(*self->candidate_count));
+    }
+    state->pairs = (const tal_sort_record *)(const void *)pairs->data;
+    state->pair_count = pairs->bytes / sizeof(tal_sort_record);
+    state->found = tal_alloc_array(state->pair_count, sizeof(*state->found));
+    if (state->found == NULL || self->candidate_begin == NULL || self->candidate_count == NULL)
+        status = TAL_ERR_MEMORY;
+    else
+        status = tal_team_for(self->team, ((size_t)self->count + COLLECT_UNIT - 1) / COLLECT_UNIT,
+                              collect, state);
+    tal_buffer_deinit(pairs);
+    if (status == TAL_OK)
+        status = take_found(state);
+    tal_free(state->found);
+    state->found = NULL;
+    return status;
 }
 
 static tal_status search_init(search *state, tal_reduction *self, const tal_seed *seed)
 {
-    *state = (search){.self = self, .seed = seed};
+    *state = (search){.self = self, .seed = seed, .gathered = UINT64_MAX};
+    TAL_ASSERT(seed->centre_limit <= CENTRE_LIMIT);
     tal_kmer_reader_init(&state->reader, tal_seqset_alphabet(self->distinct.sequences), *seed);
     state->kmers = tal_alloc_zero(self->worker_count * sizeof(*state->kmers));
     if (state->kmers == NULL)
@@ -358,34 +442,61 @@ static void search_deinit(search *state)
         tal_buffer_deinit(&state->kmers[worker]);
     tal_free(state->kmers);
     tal_outbox_deinit(&state->outbox);
+    tal_buffer_deinit(&state->tuple_bytes);
+    tal_parts_deinit(&state->parts);
+}
+
+tal_status tal_candidates_open(tal_reduction *self, const tal_seed *seed,
+                               tal_candidate_search **out_search)
+{
+    search *state = tal_alloc(sizeof(*state));
+    tal_status status = state == NULL ? TAL_ERR_MEMORY : search_init(state, self, seed);
+    status = tal_comm_agree(self->comm, status);
+    if (status == TAL_OK)
+        status = tal_parts_plan(state);
+    for (; status == TAL_OK && state->parts.is_measured && state->pass < state->pass_count;
+         state->pass++) {
+        status = for_groups(state, measure_unit);
+        if (state->pass_count > 1)
+            drop_tuples(state);
+    }
+    if (status == TAL_OK && state->parts.is_measured)
+        status = tal_parts_sum(state);
+    if (status != TAL_OK) {
+        tal_candidates_close(state);
+        return status;
+    }
+    *out_search = state;
+    return TAL_OK;
+}
+
+void tal_candidates_close(tal_candidate_search *state)
+{
+    if (state == NULL)
+        return;
+    search_deinit(state);
+    tal_free(state);
+}
+
+tal_status tal_candidates_next(tal_candidate_search *state, bool *out_is_last)
+{
+    tal_buffer pairs = {0};
+    tal_status status = tal_parts_next(state, out_is_last);
+    for (state->pass = 0; status == TAL_OK && state->pass < state->pass_count; state->pass++)
+        status = run_pass(state, *out_is_last || state->pass_count > 1, &pairs);
+    if (status == TAL_OK)
+        status = tal_comm_agree(state->self->comm, make_candidates(state, &pairs));
+    tal_buffer_deinit(&pairs);
+    return status;
 }
 
 tal_status tal_candidates_find(tal_reduction *self, const tal_seed *seed)
 {
-    search state;
-    tal_buffer pairs = {0};
-    tal_status status = tal_comm_agree(self->comm, search_init(&state, self, seed));
-    if (status != TAL_OK)
-        goto done;
-    state.pass_count = choose_pass_count(self, seed);
-    for (; status == TAL_OK && state.pass < state.pass_count; state.pass++)
-        status = run_pass(&state, &pairs);
-    if (status != TAL_OK)
-        goto done;
-    state.pairs = (const tal_sort_record *)(const void *)pairs.data;
-    state.pair_count = pairs.bytes / sizeof(tal_sort_record);
-    self->candidates = tal_alloc_array(state.pair_count, sizeof(*self->candidates));
-    self->candidate_begin = tal_alloc_array(self->count, sizeof(*self->candidate_begin));
-    self->candidate_count = tal_alloc_array(self->count, sizeof(*self->candidate_count));
-    if (self->candidates == NULL || self->candidate_begin == NULL || self->candidate_count == NULL)
-        status = TAL_ERR_MEMORY;
-    else
-        status = tal_team_for(self->team, ((size_t)self->count + COLLECT_UNIT - 1) / COLLECT_UNIT,
-                              collect, &state);
-    status = tal_comm_agree(self->comm, status);
-done:
-    tal_buffer_deinit(&pairs);
-    search_deinit(&state);
+    tal_candidate_search *state = NULL;
+    tal_status status = tal_candidates_open(self, seed, &state);
+    for (bool is_last = false; status == TAL_OK && !is_last;)
+        status = tal_candidates_next(state, &is_last);
+    tal_candidates_close(state);
     return status;
 }
 
@@ -403,6 +514,7 @@ void tal_candidates_release(tal_reduction *self)
     self->ghosts = NULL;
     self->ghost_states = NULL;
     self->ghost_count = 0;
+    self->candidate_total = 0;
 }
 
 void tal_candidates_put_aside(tal_reduction *self)
@@ -460,18 +572,7 @@ static tal_status count_group(search *state, int worker, const tal_sort_record *
 
 static tal_status count_unit(void *context, int worker, size_t unit)
 {
-    search *state = context;
-    size_t begin, limit;
-    if (!first_group(state, unit, &begin, &limit))
-        return TAL_OK;
-    while (begin < limit) {
-        size_t end = group_end(state, begin);
-        tal_status status = count_group(state, worker, state->tuples + begin, end - begin);
-        if (status != TAL_OK)
-            return status;
-        begin = end;
-    }
-    return TAL_OK;
+    return run_unit(context, worker, unit, count_group);
 }
 
 tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *seed)
@@ -479,15 +580,11 @@ tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *see
     search state;
     tal_status status = tal_comm_agree(self->comm, search_init(&state, self, seed));
     if (status == TAL_OK)
-        state.pass_count = choose_pass_count(self, seed);
+        status = tal_parts_choose_passes(&state, tal_reduction_room(self));
     for (; status == TAL_OK && state.pass < state.pass_count; state.pass++) {
-        tal_buffer tuples = {0}, parts = {0};
-        status = gather_tuples(&state, &tuples);
-        if (status == TAL_OK)
-            status = tal_team_for(self->team, (state.tuple_count + GROUP_UNIT - 1) / GROUP_UNIT,
-                                  count_unit, &state);
-        tal_buffer_deinit(&tuples);
-        status = tal_comm_agree(self->comm, status);
+        tal_buffer parts = {0};
+        status = for_groups(&state, count_unit);
+        drop_tuples(&state);
         if (status == TAL_OK)
             status = tal_outbox_exchange(&state.outbox, self->comm, &parts, NULL);
         const degree_part *items = (const degree_part *)(const void *)parts.data;

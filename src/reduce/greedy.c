@@ -165,7 +165,8 @@ static tal_status list_open(greedy *state)
         return TAL_ERR_MEMORY;
     }
     for (tal_lid local = 0; local < self->count; local++)
-        if (atomic_load_explicit(&self->states[local], memory_order_relaxed) == TAL_VERTEX_OPEN)
+        if (tal_reduction_state(self, local) == TAL_VERTEX_OPEN &&
+            self->priorities[local] < self->part_end)
             entries[state->open_count++] = (open_entry){self->priorities[local], local};
     if (state->open_count > 0)
         qsort(entries, state->open_count, sizeof(*entries), compare_open);

@@ -20,6 +20,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { TRACE_BYTES_MAX = 64 << 20, TRACE_BYTES_MIN = 1 << 20, TRACE_SHARE = 16 };
+
 /* What a record is told of its sequence; the edits follow. */
 typedef struct fate {
     tal_gid representative;
@@ -120,6 +122,21 @@ static void count_found(tal_reduction *self)
     self->summary.last_round_members = sums[1];
 }
 
+/* Decide the pool in parts, as much of it at a time as memory allows. Collective; agreed status. */
+static tal_status decide_in_parts(tal_reduction *self, const tal_seed *seed)
+{
+    tal_candidate_search *search = NULL;
+    tal_status status = tal_candidates_open(self, seed, &search);
+    for (bool is_last = false; status == TAL_OK && !is_last;) {
+        tal_candidates_release(self);
+        status = tal_candidates_next(search, &is_last);
+        if (status == TAL_OK)
+            status = tal_greedy_decide(self);
+    }
+    tal_candidates_close(search);
+    return status;
+}
+
 /* One round, or the rest of it. `is_first`: with the candidates that all first rounds have.
  * Collective; agreed status. */
 static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_first,
@@ -132,10 +149,13 @@ static tal_status run_round(tal_reduction *self, const tal_seed *seed, bool is_f
     tal_status status = TAL_OK;
     if (self->position.is_within == 0)
         status = open_pool(self, is_frozen);
-    if (status == TAL_OK && (!is_shared || !tal_candidates_take_up(self)))
-        status = tal_candidates_find(self, seed);
-    if (status == TAL_OK)
-        status = is_by_cover ? tal_cover_decide(self) : tal_greedy_decide(self);
+    if (status == TAL_OK && !is_by_cover && !is_shared)
+        status = decide_in_parts(self, seed);
+    else if (status == TAL_OK) {
+        status = tal_candidates_take_up(self) ? TAL_OK : tal_candidates_find(self, seed);
+        if (status == TAL_OK)
+            status = is_by_cover ? tal_cover_decide(self) : tal_greedy_decide(self);
+    }
     if (is_shared && status == TAL_OK)
         tal_candidates_put_aside(self);
     tal_candidates_release(self);
@@ -378,6 +398,7 @@ static tal_status reduction_init(tal_reduction *self)
         return tal_fail(TAL_ERR_DATA, "%" PRIu64 " distinct sequences are more than can be reduced",
                         self->distinct.count);
     self->count = tal_seqset_count(self->distinct.sequences);
+    self->part_end = UINT64_MAX;
     self->verifiers = tal_alloc_zero(self->worker_count * sizeof(*self->verifiers));
     self->arenas = tal_alloc_zero(self->worker_count * sizeof(*self->arenas));
     self->states = tal_alloc_zero((size_t)self->count * sizeof(*self->states));
@@ -399,7 +420,28 @@ static tal_status reduction_init(tal_reduction *self)
     return status;
 }
 
-static tal_criteria make_criteria(const tal_reduce_params *params)
+/* The longest sequence of all ranks. Collective. */
+static int32_t find_len_max(const tal_reduction *self)
+{
+    uint64_t longest = 0;
+    for (tal_lid local = 0; local < self->count; local++) {
+        const uint64_t len = (uint64_t)tal_seqset_len(self->distinct.sequences, local);
+        longest = len > longest ? len : longest;
+    }
+    tal_comm_max_u64(self->comm, &longest, 1);
+    return (int32_t)longest;
+}
+
+/* What a thread may take to trace a pair: a part of the limit, if there is one. */
+static size_t trace_bytes(uint64_t memory_bytes, size_t worker_count)
+{
+    const uint64_t share = memory_bytes / TRACE_SHARE / worker_count;
+    if (memory_bytes == 0 || share > TRACE_BYTES_MAX)
+        return TRACE_BYTES_MAX;
+    return share < TRACE_BYTES_MIN ? TRACE_BYTES_MIN : (size_t)share;
+}
+
+static tal_criteria make_criteria(const tal_reduce_params *params, size_t worker_count)
 {
     tal_criteria criteria = {
         .identity = params->identity,
@@ -410,6 +452,7 @@ static tal_criteria make_criteria(const tal_reduce_params *params)
         .residue_count = params->residue_count,
         .sequence_count = params->sequence_count,
         .matrix = params->matrix,
+        .trace_bytes = trace_bytes(params->memory_bytes, worker_count),
         .ladder = {.mode = TAL_LOCAL,
                    .gaps = params->gaps,
                    .score_max = params->matrix->score_max,
@@ -424,7 +467,7 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
                       const tal_reduce_params *params, tal_assignment **out_assignment,
                       tal_reduce_summary *out_summary)
 {
-    tal_criteria criteria = make_criteria(params);
+    tal_criteria criteria = make_criteria(params, (size_t)tal_team_size(team));
     tal_reduction self = {
         .comm = comm,
         .team = team,
@@ -437,6 +480,8 @@ tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,
     tal_status status = tal_distinct_find(comm, team, set, &self.distinct);
     if (status == TAL_OK)
         status = tal_comm_agree(comm, reduction_init(&self));
+    if (status == TAL_OK)
+        self.len_max = find_len_max(&self);
     if (status == TAL_OK && params->known != NULL)
         status = tal_known_mark(&self, set);
     if (status == TAL_OK)

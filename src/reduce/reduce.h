@@ -56,7 +56,9 @@ typedef struct tal_reduce_params {
     uint64_t residue_count, sequence_count; /* of the whole input */
     uint64_t residual_sample; /* representatives that are compared with all others at the end */
     uint64_t residual_cells;  /* what that may cost: fewer are taken where it is more; 0: any */
-    uint64_t memory_bytes; /* for the k-mers of a rank: more are done in several passes; 0: any */
+    uint64_t memory_bytes;    /* that a rank may take in all; 0: any */
+    uint64_t work_bytes;      /* for what comes and goes in a round, done in several passes where it
+                               * is more; 0: any */
     /* Records with gids below known_count were decided before and stay as `known`, an assignment of
      * the set, says: representatives among them go before all others. NULL and 0: none. */
     tal_assignment *known;

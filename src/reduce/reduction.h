@@ -84,6 +84,7 @@ typedef struct tal_reduction {
     size_t rank_count, worker_count;
     uint64_t rank;
     tal_lid count;            /* owned sequences */
+    int32_t len_max;          /* of all ranks' */
     tal_verifier **verifiers; /* one per worker */
     tal_buffer *arenas;       /* edits, one per worker */
 
@@ -100,6 +101,8 @@ typedef struct tal_reduction {
     /* Of a round. Candidates of `local`: [begin[local], + candidate_count[local]), smallest
      * priority first. */
     tal_candidate *candidates;
+    size_t candidate_total; /* of all parts so far */
+    uint64_t part_end;      /* those with smaller priorities are in this part, or decided */
     size_t *candidate_begin;
     uint32_t *candidate_count;
     tal_ghost *ghosts; /* by id */
@@ -176,7 +179,30 @@ tal_status tal_residual_measure(tal_reduction *self);
  * representatives by length: into degrees. Collective; agreed status. */
 tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *seed);
 
-/* Find the candidates of the sequences in the pool. Collective; agreed status. */
+/* Memory that a rank may take now for what comes and goes, in bytes, the same on all ranks;
+ * UINT64_MAX: any. Collective. */
+uint64_t tal_reduction_room(const tal_reduction *self);
+
+/* Say that `needed` bytes are more than the `room` that is left under the limit. Returns
+ * TAL_ERR_MEMORY. */
+tal_status tal_reduction_refuse(const tal_reduction *self, uint64_t needed, uint64_t room);
+
+/* The search for the candidates of a round. */
+typedef struct tal_candidate_search tal_candidate_search;
+
+/* Begin to look for candidates of the sequences in the pool. Collective; agreed status. */
+tal_status tal_candidates_open(tal_reduction *self, const tal_seed *seed,
+                               tal_candidate_search **out_search);
+
+/* Find the candidates of the next part of the pool, as much of it as memory allows, in order of
+ * priority: they come to those that are there. TAL_ERR_MEMORY when the limit cannot be kept.
+ * Collective; agreed status. */
+tal_status tal_candidates_next(tal_candidate_search *search, bool *out_is_last);
+
+/* Accepts NULL. */
+void tal_candidates_close(tal_candidate_search *search);
+
+/* Find the candidates of all sequences in the pool. Collective; agreed status. */
 tal_status tal_candidates_find(tal_reduction *self, const tal_seed *seed);
 
 /* Give back what the candidates of a round took. */
@@ -215,9 +241,9 @@ tal_status tal_cover_count_sizes(tal_reduction *self);
  * and these its members. Nothing may be frozen. Collective; agreed status. */
 tal_status tal_cover_decide(tal_reduction *self);
 
-/* Decide every open sequence: it is a member when a candidate that is a representative passes, of
- * several the one with the smallest priority; otherwise it is a representative. Collective; agreed
- * status. */
+/* Decide every open sequence of the part: it is a member when a candidate that is a representative
+ * passes, of several the one with the smallest priority; otherwise it is a representative.
+ * Collective; agreed status. */
 tal_status tal_greedy_decide(tal_reduction *self);
 
 /* Verify whether `id`, which `job` shows, stands for the verifier's member: then *out_vertex says

@@ -4,13 +4,13 @@
 #include "align/band_trace.h"
 #include "base/alloc.h"
 #include "base/check.h"
+#include "kernels/table.h"
 #include "score/profile.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
-    TRACE_BYTES = 64 << 20, /* directions of a pair; more is done in pieces */
     /* Hundredths of the score that a passing alignment brings at least: real ones bring 4.3 a
      * column at 90 % identity, 1.7 at 50 %, 1.3 at 40 %, and most far more. */
     SCORE_IDENTICAL = 390,
@@ -21,6 +21,8 @@ enum {
     BAND_HALF_WIDTH = 64,
     BAND_GROWTH = 4, /* of a band that proves nothing */
     STRICT_PENALTY_MIN = 8,
+    LETTER_BYTES = 8 + TAL_CODE_COUNT + 32, /* of a residue: tracing, proofs, words */
+    VERIFIER_BYTES = 256 << 10,             /* whatever the lengths */
     SEED_SCORE = 42, /* of the seed's diagonal, at least: 22 bits under BLOSUM62, what BLAST
                         wants before it opens gaps */
 };
@@ -116,7 +118,7 @@ tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_
     if (verifier == NULL)
         return TAL_ERR_MEMORY;
     verifier->criteria = criteria;
-    tal_status status = tal_tracer_create(TRACE_BYTES, &verifier->tracer);
+    tal_status status = tal_tracer_create(criteria->trace_bytes, &verifier->tracer);
     if (status != TAL_OK) {
         tal_verifier_destroy(verifier);
         return status;
@@ -126,6 +128,20 @@ tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_
         tal_band_scoring_init(&verifier->scoring, criteria->matrix, criteria->ladder.gaps);
     *out_verifier = verifier;
     return TAL_OK;
+}
+
+uint64_t tal_verifier_bytes(const tal_criteria *criteria, int32_t len_max)
+{
+    const uint64_t len = (uint64_t)len_max, square = len * len;
+    const bool is_stranded = criteria->matrix->alphabet == TAL_NUCLEOTIDE;
+    const uint64_t path = square < criteria->trace_bytes ? square : criteria->trace_bytes;
+    /* Profiles of both strands, real and strict; half as much again, so that they grow rarely. */
+    const uint64_t profiles =
+        (is_stranded ? 4U : 1U) * (uint64_t)TAL_PROFILE_STRIDE * (len + len / 2);
+    /* Two rows of 4 bytes a column for each strip of a band of half of the matrix, both ways. */
+    const uint64_t bands = is_stranded ? square / 8 : 0;
+    return path + profiles + bands + tal_kernel_scratch_bytes(len_max, len_max) +
+           len * LETTER_BYTES + VERIFIER_BYTES;
 }
 
 void tal_verifier_destroy(tal_verifier *verifier)

@@ -36,8 +36,9 @@ typedef struct tal_criteria {
     const tal_stats *stats;
     uint64_t residue_count, sequence_count; /* of the whole input, for E-values */
     const tal_matrix *matrix;
-    tal_ladder ladder; /* local */
-    tal_prover prover; /* of the same scores */
+    tal_ladder ladder;  /* local */
+    tal_prover prover;  /* of the same scores */
+    size_t trace_bytes; /* directions of a pair that are in memory; more is done in pieces */
 } tal_criteria;
 
 /* Whether sequences of these lengths can meet the coverage without gaps: the pairs that are looked
@@ -59,6 +60,9 @@ tal_status tal_verifier_create(const tal_criteria *criteria, tal_verifier **out_
 
 /* Accepts NULL. */
 void tal_verifier_destroy(tal_verifier *verifier);
+
+/* Memory that a verifier takes for sequences of up to `len_max` residues, at most. Pure. */
+uint64_t tal_verifier_bytes(const tal_criteria *criteria, int32_t len_max);
 
 /* The member of the following calls; `codes` must stay as they are until the next one. */
 void tal_verifier_set_member(tal_verifier *verifier, const uint8_t *codes, int32_t len);

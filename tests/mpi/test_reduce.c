@@ -228,7 +228,7 @@ static void expect_one_result(ranks_test *test, const tal_reduce_params *params)
     const uint64_t expected = reduce(test, params, 1, false, &representatives);
     RANKS_CHECK(test, representatives >= FAMILY_COUNT / 2);
     RANKS_CHECK(test, representatives < RECORD_COUNT / 2);
-    other.memory_bytes = 20000;
+    other.work_bytes = 400000;
     other.isa = TAL_ISA_SCALAR;
     RANKS_CHECK(test, reduce(test, &other, 2, false, &again) == expected);
     RANKS_CHECK(test, reduce(test, params, 3, true, &again) == expected);
