@@ -4,6 +4,7 @@
 #include "kernels/gapless.h"
 #include "kernels/identity.h"
 #include "kernels/pace_register.h"
+#include "kernels/repeats_register.h"
 #include "kernels/rival_register.h"
 #include "kernels/score.h"
 #include "kernels/score_scratch.h"
@@ -21,6 +22,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_wave_register_scalar(table);
     tal_pace_register_scalar(table);
     tal_rival_register_scalar(table);
+    tal_repeats_register_scalar(table);
 #if defined(__x86_64__)
     if (isa < TAL_ISA_SSE41)
         return;
@@ -38,6 +40,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_wave_register_avx2(table);
     tal_pace_register_avx2(table);
     tal_rival_register_avx2(table);
+    tal_repeats_register_avx2(table);
     if (isa < TAL_ISA_AVX512VBMI)
         return;
     tal_kernels_register_avx512vbmi(table);
@@ -49,6 +52,7 @@ void tal_kernel_table_init(tal_kernel_table *table, tal_isa isa)
     tal_wave_register_avx512vbmi(table);
     tal_pace_register_avx512vbmi(table);
     tal_rival_register_avx512vbmi(table);
+    tal_repeats_register_avx512vbmi(table);
 #endif
 }
 

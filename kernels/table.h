@@ -6,6 +6,7 @@
 #include "kernels/contract.h"
 #include "kernels/rival.h"
 #include "kernels/pace.h"
+#include "kernels/repeats.h"
 #include "kernels/wave.h"
 
 typedef struct tal_kernel_table {
@@ -14,6 +15,7 @@ typedef struct tal_kernel_table {
     tal_score_function score[TAL_MODE_COUNT][TAL_WIDTH_COUNT];
     tal_gapless_function gapless;
     tal_identity_function identity;
+    tal_repeats_function repeats;
     tal_rival_function rival;
     tal_wave wave[TAL_WIDTH_COUNT]; /* one pair at a time: 16 and 32 bit */
     tal_pace pace;

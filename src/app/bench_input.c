@@ -151,6 +151,8 @@ void tal_bench_input_destroy(tal_bench_input *input)
     for (int i = 0; i < TAL_BENCH_BATCHES_MAX; i++)
         tal_batch_deinit(&input->batches[i]);
     tal_wave_memory_deinit(&input->wave);
+    tal_mask_scratch_deinit(&input->mask);
+    tal_buffer_deinit(&input->masks);
     tal_seqset_destroy(input->set);
     tal_free(input->scratch);
     tal_free(input->profile);

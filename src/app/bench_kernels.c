@@ -27,6 +27,7 @@ static const tal_bench_kernel kernels[] = {
     {"score-semiglobal-32", TAL_BENCH_SCORE, TAL_SEMIGLOBAL, TAL_WIDTH_32},
     {"gapless", TAL_BENCH_GAPLESS, TAL_LOCAL, TAL_WIDTH_8},
     {"identity", TAL_BENCH_IDENTITY, TAL_LOCAL, TAL_WIDTH_8},
+    {"repeats", TAL_BENCH_REPEATS, TAL_LOCAL, TAL_WIDTH_8},
     {"wave-16", TAL_BENCH_WAVE, TAL_LOCAL, TAL_WIDTH_16},
     {"wave-32", TAL_BENCH_WAVE, TAL_LOCAL, TAL_WIDTH_32},
 };
@@ -90,11 +91,12 @@ static tal_status select_kernels(study *self)
             if (is_selected(kernels[k].name, wanted))
                 is_known = self->has_kernel[k] = true;
         if (!is_known)
-            return tal_fail(TAL_ERR_USAGE,
-                            "no kernel is called '%.40s'; there are score-local-8, -16, -32, "
-                            "score-global-16, -32, score-semiglobal-16, -32, gapless, identity, "
-                            "wave-16, -32, and 'score', 'score-local', 'wave' mean all of a kind",
-                            wanted);
+            return tal_fail(
+                TAL_ERR_USAGE,
+                "no kernel is called '%.40s'; there are score-local-8, -16, -32, "
+                "score-global-16, -32, score-semiglobal-16, -32, gapless, identity, "
+                "repeats, wave-16, -32, and 'score', 'score-local', 'wave' mean all of a kind",
+                wanted);
     }
     return TAL_OK;
 }

@@ -5,6 +5,7 @@
 #include "align/batch.h"
 #include "align/wave.h"
 #include "kernels/table.h"
+#include "mask/mask.h"
 #include "score/matrix.h"
 #include "score/stats.h"
 
@@ -30,6 +31,8 @@ typedef struct tal_bench_input {
     void *scratch; /* of batch kernels */
     tal_wave_memory wave;
     uint8_t *twin; /* the query with every fourth residue changed */
+    tal_mask_scratch mask;
+    tal_buffer masks; /* tal_mask_span */
 } tal_bench_input;
 
 /* Random letters, the same in every run. 1 <= query_len <= TAL_BENCH_LEN_MAX. */
@@ -41,6 +44,7 @@ typedef enum tal_bench_kind {
     TAL_BENCH_SCORE = 0,
     TAL_BENCH_GAPLESS,
     TAL_BENCH_IDENTITY,
+    TAL_BENCH_REPEATS,
     TAL_BENCH_WAVE
 } tal_bench_kind;
 

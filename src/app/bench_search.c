@@ -154,9 +154,9 @@ tal_status tal_bench_search_run(tal_bench_search *self)
     uint64_t start = tal_clock_ns();
     uint64_t cpu_start = tal_clock_cpu_ns();
     if (status == TAL_OK)
-        status = tal_mask_set(self->team, query_mask, queries);
+        status = tal_mask_set(self->team, query_mask, params.isa, queries);
     if (status == TAL_OK)
-        status = tal_mask_set(self->team, self->setup.mask, references);
+        status = tal_mask_set(self->team, self->setup.mask, params.isa, references);
     if (status == TAL_OK)
         status =
             tal_search_create(tal_run_comm(self->run), self->team, &params, references, &search);

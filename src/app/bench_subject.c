@@ -15,6 +15,7 @@ enum {
     /* A vector of cells of the wave: scores widened, H and F shifted by a lane, the recurrence, the
      * largest H. */
     WAVE_OPERATIONS = 12,
+    REPEAT_STATES = 48, /* of tantan for proteins */
 };
 
 static bool fits_16(const tal_bench_kernel *kernel, const tal_bench_input *input)
@@ -97,6 +98,11 @@ tal_status tal_bench_kernel_run(const tal_bench_kernel *kernel, const tal_kernel
         cells = (uint64_t)input->query_len;
         (void)table->identity(input->query, input->twin,
                               (size_t)cells); /* The time alone counts. */
+    } else if (kernel->kind == TAL_BENCH_REPEATS) {
+        cells = (uint64_t)input->query_len * REPEAT_STATES;
+        tal_buffer_reset(&input->masks);
+        status = tal_mask_find(TAL_MASK_TANTAN, table->isa, TAL_PROTEIN, input->query,
+                               input->query_len, &input->mask, &input->masks);
     } else {
         for (int i = 0; i < input->batch_count && status == TAL_OK; i++)
             status = run_batch(kernel, table, input, &input->batches[i], &cells);
@@ -159,6 +165,8 @@ double tal_bench_bound(const tal_bench_kernel *kernel, const tal_kernel_table *t
         return byte_lanes * pace->diagonal;
     if (kernel->kind == TAL_BENCH_IDENTITY)
         return byte_lanes * pace->load / 2;
+    if (kernel->kind == TAL_BENCH_REPEATS)
+        return 0;
     double lanes = byte_lanes >> kernel->width;
     double operations = TAL_PACE_CELL_OPERATIONS;
     if (kernel->kind == TAL_BENCH_WAVE)

@@ -256,7 +256,8 @@ static tal_status check_same_alphabet(const tal_search_run *self, tal_alphabet r
 static tal_status mask_references(tal_search_run *self)
 {
     uint64_t start = tal_clock_ns();
-    tal_status status = tal_mask_set(self->team, self->reference_mask, self->references);
+    tal_status status =
+        tal_mask_set(self->team, self->reference_mask, self->params.isa, self->references);
     self->mask_seconds = tal_search_run_seconds(start);
     return tal_comm_agree(self->comm, status);
 }
@@ -305,8 +306,8 @@ static void show_progress(void *context, double share)
 static tal_status search_block(tal_search_run *self, uint64_t index, tal_seqset *block)
 {
     bool is_finished = false;
-    tal_status status =
-        tal_comm_agree(self->comm, tal_mask_set(self->team, self->query_mask, block));
+    tal_status status = tal_comm_agree(
+        self->comm, tal_mask_set(self->team, self->query_mask, self->params.isa, block));
     if (status == TAL_OK)
         status = tal_job_find(self->job, index, block, &is_finished);
     if (status != TAL_OK || is_finished)

@@ -137,7 +137,8 @@ static tal_status fetch_members(void *context, const uint64_t *members, size_t c
     tal_status status = tal_families_fetch(self->families, &list, out_taken, set);
     if (status != TAL_OK)
         return status;
-    return tal_comm_agree(self->comm, tal_mask_set(self->team, self->reference_mask, set));
+    return tal_comm_agree(self->comm,
+                          tal_mask_set(self->team, self->reference_mask, self->params.isa, set));
 }
 
 tal_status tal_search_run_load_reduced(tal_search_run *self)

@@ -175,7 +175,7 @@ tal_status tal_search_run_fit(tal_search_run *self)
 static tal_status mask_tile(void *context, tal_seqset *set)
 {
     tal_search_run *self = context;
-    return tal_mask_set(self->team, self->reference_mask, set);
+    return tal_mask_set(self->team, self->reference_mask, self->params.isa, set);
 }
 
 /* What the stream knows, to outlive it. */

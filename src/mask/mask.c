@@ -25,7 +25,7 @@ void tal_mask_scratch_deinit(tal_mask_scratch *scratch)
 {
     tal_buffer_deinit(&scratch->model);
     tal_buffer_deinit(&scratch->log_factorials);
-    tal_buffer_deinit(&scratch->kept);
+    tal_buffer_deinit(&scratch->ratios);
     tal_buffer_deinit(&scratch->found);
     tal_buffer_deinit(&scratch->numbers);
     tal_buffer_deinit(&scratch->bytes);
@@ -46,14 +46,15 @@ tal_status tal_mask_append(tal_buffer *masks, size_t first, int32_t begin, int32
     return tal_buffer_append(masks, &span, sizeof(span));
 }
 
-tal_status tal_mask_find(tal_mask_method method, tal_alphabet alphabet, const uint8_t *codes,
-                         int32_t len, tal_mask_scratch *scratch, tal_buffer *masks)
+tal_status tal_mask_find(tal_mask_method method, tal_isa isa, tal_alphabet alphabet,
+                         const uint8_t *codes, int32_t len, tal_mask_scratch *scratch,
+                         tal_buffer *masks)
 {
     TAL_ASSERT(tal_mask_is_for(method, alphabet));
     switch (method) {
     case TAL_MASK_TANTAN:
     case TAL_MASK_TANTAN_SHORT:
-        return tal_mask_tantan(method, alphabet, codes, len, scratch, masks);
+        return tal_mask_tantan(method, isa, alphabet, codes, len, scratch, masks);
     case TAL_MASK_SEG:
         return tal_mask_seg(codes, len, scratch, masks);
     case TAL_MASK_DUST:
@@ -72,6 +73,7 @@ typedef struct mask_item {
 
 typedef struct mask_pass {
     tal_mask_method method;
+    tal_isa isa;
     const tal_seqset *set;
     mask_item *items;
     tal_mask_scratch *scratch; /* of each worker */
@@ -83,9 +85,10 @@ static tal_status find_item(void *context, int worker, size_t index)
     mask_item *item = &pass->items[index];
     for (tal_lid lid = item->begin; lid < item->end; lid++) {
         size_t before = item->masks.bytes;
-        tal_status status = tal_mask_find(
-            pass->method, tal_seqset_alphabet(pass->set), tal_seqset_residues(pass->set, lid),
-            tal_seqset_len(pass->set, lid), &pass->scratch[worker], &item->masks);
+        tal_status status =
+            tal_mask_find(pass->method, pass->isa, tal_seqset_alphabet(pass->set),
+                          tal_seqset_residues(pass->set, lid), tal_seqset_len(pass->set, lid),
+                          &pass->scratch[worker], &item->masks);
         uint32_t count = (uint32_t)((item->masks.bytes - before) / sizeof(tal_mask_span));
         if (status == TAL_OK)
             status = tal_buffer_append(&item->counts, &count, sizeof(count));
@@ -123,7 +126,7 @@ static tal_status apply_item(const mask_item *item, tal_seqset *set)
     return status;
 }
 
-tal_status tal_mask_set(tal_team *team, tal_mask_method method, tal_seqset *set)
+tal_status tal_mask_set(tal_team *team, tal_mask_method method, tal_isa isa, tal_seqset *set)
 {
     if (method == TAL_MASK_NONE || tal_seqset_count(set) == 0)
         return TAL_OK;
@@ -131,6 +134,7 @@ tal_status tal_mask_set(tal_team *team, tal_mask_method method, tal_seqset *set)
     size_t room = (size_t)(tal_seqset_residue_count(set) / ITEM_RESIDUES) + 1;
     mask_pass pass = {
         .method = method,
+        .isa = isa,
         .set = set,
         .items = tal_alloc_array(room, sizeof(*pass.items)),
         .scratch = tal_alloc_zero((size_t)workers * sizeof(*pass.scratch)),

@@ -6,6 +6,7 @@
 #ifndef TAL_MASK_MASK_H
 #define TAL_MASK_MASK_H
 
+#include "base/cpu.h"
 #include "par/team.h"
 #include "seq/seqset.h"
 
@@ -28,10 +29,10 @@ bool tal_mask_is_for(tal_mask_method method, tal_alphabet alphabet);
 
 /* What a worker needs; all zero is empty. */
 typedef struct tal_mask_scratch {
-    tal_buffer bytes, numbers, found, kept;
+    tal_buffer bytes, numbers, found, ratios;
     tal_buffer log_factorials;
     tal_buffer model; /* of tantan */
-    int model_of;     /* a method + TAL_MASK_METHOD_COUNT * alphabet; 0: none */
+    int model_of;     /* of which method, alphabet and instruction set; 0: none */
 } tal_mask_scratch;
 
 void tal_mask_scratch_deinit(tal_mask_scratch *scratch);
@@ -42,13 +43,14 @@ typedef struct tal_mask_span {
 } tal_mask_span;
 
 /* Append the ranges of one sequence to masks (tal_mask_span), rising, apart from each other.
- * The method must be for the alphabet. TAL_ERR_MEMORY. Cost: O(len) with 48 (protein), 96
- * (nucleotides) or 16 (short) steps a residue for tantan, few for the others; SEG beyond: the
- * square of a segment's length. */
-tal_status tal_mask_find(tal_mask_method method, tal_alphabet alphabet, const uint8_t *codes,
-                         int32_t len, tal_mask_scratch *scratch, tal_buffer *masks);
+ * The method must be for the alphabet; isa, not above the CPU's best, decides the speed alone.
+ * TAL_ERR_MEMORY. Cost: O(len) with 48 (protein), 96 (nucleotides) or 16 (short) steps a residue
+ * for tantan, few for the others; SEG beyond: the square of a segment's length. */
+tal_status tal_mask_find(tal_mask_method method, tal_isa isa, tal_alphabet alphabet,
+                         const uint8_t *codes, int32_t len, tal_mask_scratch *scratch,
+                         tal_buffer *masks);
 
 /* Mask the sequences of a set that is not masked yet. Threads: main, with the team. */
-tal_status tal_mask_set(tal_team *team, tal_mask_method method, tal_seqset *set);
+tal_status tal_mask_set(tal_team *team, tal_mask_method method, tal_isa isa, tal_seqset *set);
 
 #endif

@@ -5,8 +5,9 @@
 #include "mask/mask.h"
 
 /* method: TAL_MASK_TANTAN or TAL_MASK_TANTAN_SHORT. */
-tal_status tal_mask_tantan(tal_mask_method method, tal_alphabet alphabet, const uint8_t *codes,
-                           int32_t len, tal_mask_scratch *scratch, tal_buffer *masks);
+tal_status tal_mask_tantan(tal_mask_method method, tal_isa isa, tal_alphabet alphabet,
+                           const uint8_t *codes, int32_t len, tal_mask_scratch *scratch,
+                           tal_buffer *masks);
 tal_status tal_mask_seg(const uint8_t *codes, int32_t len, tal_mask_scratch *scratch,
                         tal_buffer *masks);
 tal_status tal_mask_dust(const uint8_t *codes, int32_t len, tal_mask_scratch *scratch,
