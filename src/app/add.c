@@ -1,5 +1,6 @@
 /* talaria add: more sequences into a reduced set. */
 #include "app/command.h"
+#include "app/option_rows.h"
 #include "app/reduced.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
@@ -21,20 +22,8 @@ static const tal_option options[] = {
      .help = "reduced set to make; without it REDUCED is replaced, at once and only when all is "
              "written"},
     {.name = "force", .kind = TAL_VALUE_FLAG, .help = "replace FILE when it exists"},
-    {.name = "type",
-     .kind = TAL_VALUE_CHOICE,
-     .value_name = "TYPE",
-     .default_text = "auto",
-     .choices = "auto|protein|nucleotide",
-     .help = "what the new sequences are; auto looks at the first ones"},
-    {.name = "open-files",
-     .kind = TAL_VALUE_INT,
-     .value_name = "N",
-     .default_text = "10",
-     .min = 1,
-     .max = 1000,
-     .conf_key = "input.open_files",
-     .help = "input files read at the same time"},
+    TAL_OPTION_TYPE("the new sequences"),
+    TAL_OPTION_OPEN_FILES,
     TAL_REDUCED_MEMORY_OPTION,
     {0},
 };

@@ -1,6 +1,7 @@
 /* talaria reduce: fewer references, each of which verifiably stands for others. */
 #include "app/cluster_format.h"
 #include "app/command.h"
+#include "app/option_rows.h"
 #include "app/reduce_keep.h"
 #include "app/reduced.h"
 #include "app/resume.h"
@@ -98,32 +99,14 @@ static const tal_option options[] = {
      .help = "representatives, chosen by chance, that are compared with all others at the end, to "
              "tell how many another one could still stand for; by default fewer where that takes "
              "long, 0: none"},
-    {.name = "type",
-     .kind = TAL_VALUE_CHOICE,
-     .value_name = "TYPE",
-     .default_text = "auto",
-     .choices = "auto|protein|nucleotide",
-     .help = "what the sequences are; auto looks at the first ones"},
+    TAL_OPTION_TYPE("the sequences"),
     {.name = "matrix",
      .kind = TAL_VALUE_TEXT,
      .value_name = "NAME|FILE",
      .help = "substitution matrix: BLOSUM45, 50, 62, 80, 90, PAM30, 70, 250, or a file in NCBI "
              "format; default BLOSUM62, or match 2 and mismatch -3 for nucleotides"},
-    {.name = "open-files",
-     .kind = TAL_VALUE_INT,
-     .value_name = "N",
-     .default_text = "10",
-     .min = 1,
-     .max = 1000,
-     .conf_key = "input.open_files",
-     .help = "input files read at the same time"},
-    {.name = "max-time",
-     .kind = TAL_VALUE_REAL,
-     .value_name = "SECONDS",
-     .default_text = "0",
-     .max = 1e9,
-     .help = "stop in time, keeping what is found (exit code 75); 0: two minutes before the end of "
-             "the Slurm job, if there is one"},
+    TAL_OPTION_OPEN_FILES,
+    TAL_OPTION_MAX_TIME("found"),
     TAL_REDUCED_MEMORY_OPTION,
     {0},
 };

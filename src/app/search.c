@@ -3,6 +3,7 @@
 
 #include "app/dry_run.h"
 #include "app/gpu.h"
+#include "app/option_rows.h"
 #include "app/resume.h"
 #include "app/stats_obtain.h"
 #include "app/team_setup.h"
@@ -110,12 +111,7 @@ static const tal_option options[] = {
      .help = "proteins of unusual composition: adjust scales each pair's bits and E-value to what "
              "both are made of, bias corrects the query's scores by the residues around; default "
              "adjust where there are E-values of proteins, else none"},
-    {.name = "type",
-     .kind = TAL_VALUE_CHOICE,
-     .value_name = "TYPE",
-     .default_text = "auto",
-     .choices = "auto|protein|nucleotide",
-     .help = "what the sequences are; auto looks at the first ones"},
+    TAL_OPTION_TYPE("the sequences"),
     {.name = "strand",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "S",
@@ -162,21 +158,8 @@ static const tal_option options[] = {
      .min = 0,
      .max = TAL_GAP_MAX,
      .help = "cost of each residue in a gap; default by the matrix (BLOSUM62: 1)"},
-    {.name = "open-files",
-     .kind = TAL_VALUE_INT,
-     .value_name = "N",
-     .default_text = "10",
-     .min = 1,
-     .max = 1000,
-     .conf_key = "input.open_files",
-     .help = "input files read at the same time"},
-    {.name = "max-time",
-     .kind = TAL_VALUE_REAL,
-     .value_name = "SECONDS",
-     .default_text = "0",
-     .max = 1e9,
-     .help = "stop in time, keeping what is finished (exit code 75); 0: two minutes before the end "
-             "of the Slurm job, if there is one"},
+    TAL_OPTION_OPEN_FILES,
+    TAL_OPTION_MAX_TIME("finished"),
     {.name = "dry-run",
      .kind = TAL_VALUE_FLAG,
      .help = "read the inputs, print cells, memory of each rank and estimated time, write nothing"},

@@ -35,7 +35,7 @@ struct tal_team {
     uint16_t *victims;
     tal_worker *workers;
     tal_deal *deals;
-    tal_job job;
+    tal_loop_state state;
     bool has_job, has_lock, has_host;
     pthread_t host;
     /* Guarded by `lock`. */
@@ -119,7 +119,7 @@ static void serve(tal_team *team, int worker)
             break;
         seen = team->loop_count;
         (void)pthread_mutex_unlock(&team->lock);
-        tal_worker_work(&team->job, worker);
+        tal_worker_work(&team->state, worker);
         (void)pthread_mutex_lock(&team->lock);
     }
     (void)pthread_mutex_unlock(&team->lock);
@@ -225,7 +225,7 @@ static tal_status reserve(tal_team *team)
 
 static tal_status make_locks(tal_team *team)
 {
-    tal_status status = tal_job_init(&team->job);
+    tal_status status = tal_loop_state_init(&team->state);
     team->has_job = status == TAL_OK;
     if (status != TAL_OK)
         return status;
@@ -283,7 +283,7 @@ void tal_team_destroy(tal_team *team)
         (void)pthread_mutex_destroy(&team->lock);
     }
     if (team->has_job)
-        tal_job_deinit(&team->job);
+        tal_loop_state_deinit(&team->state);
     tal_free(team->places);
     free(team->deals);
     free(team->workers);
@@ -345,29 +345,29 @@ static tal_status run_scheduled(tal_team *team, const tal_schedule_params *sched
 {
     if (schedule->unit_count == 0)
         return TAL_OK;
-    tal_job *job = &team->job;
-    tal_schedule_init(&job->schedule, schedule, team->deals);
-    job->function = loop->function;
-    job->context = loop->context;
-    job->workers = team->workers;
-    job->worker_count = team->params.thread_count;
-    job->idle = team->params.idle;
-    job->steal_share = team->params.steal_share;
-    job->has_stealing = team->params.has_stealing && job->steal_share > 0.0;
-    atomic_store_explicit(&job->failure, TAL_OK, memory_order_relaxed);
-    atomic_store_explicit(&job->is_over, false, memory_order_relaxed);
-    for (int i = 0; i < job->worker_count; i++) {
+    tal_loop_state *state = &team->state;
+    tal_schedule_init(&state->schedule, schedule, team->deals);
+    state->function = loop->function;
+    state->context = loop->context;
+    state->workers = team->workers;
+    state->worker_count = team->params.thread_count;
+    state->idle = team->params.idle;
+    state->steal_share = team->params.steal_share;
+    state->has_stealing = team->params.has_stealing && state->steal_share > 0.0;
+    atomic_store_explicit(&state->failure, TAL_OK, memory_order_relaxed);
+    atomic_store_explicit(&state->is_over, false, memory_order_relaxed);
+    for (int i = 0; i < state->worker_count; i++) {
         tal_deque_init(&team->workers[i].deque); /* A failure may have left items. */
         atomic_store_explicit(&team->workers[i].done, 0, memory_order_relaxed);
     }
 
-    (void)pthread_mutex_lock(&team->lock); /* Publishes the job to the workers. */
+    (void)pthread_mutex_lock(&team->lock); /* Publishes the loop to the workers. */
     team->waiting_count = 0;
     team->loop_count++;
     (void)pthread_cond_broadcast(&team->changed);
     await_workers(team, loop);
     (void)pthread_mutex_unlock(&team->lock);
-    return (tal_status)atomic_load_explicit(&job->failure, memory_order_relaxed);
+    return (tal_status)atomic_load_explicit(&state->failure, memory_order_relaxed);
 }
 
 tal_status tal_team_run(tal_team *team, const tal_loop *loop)

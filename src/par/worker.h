@@ -25,7 +25,7 @@ typedef struct tal_worker {
 } tal_worker;
 
 /* A running loop. Fields are written before it starts, but for the atomics. */
-typedef struct tal_job {
+typedef struct tal_loop_state {
     tal_schedule schedule;
     tal_range_function function;
     void *context;
@@ -43,13 +43,13 @@ typedef struct tal_job {
     pthread_mutex_t lock; /* guards wakes */
     pthread_cond_t awake;
     uint64_t wakes;
-} tal_job;
+} tal_loop_state;
 
 /* Before anything else, and after the last loop. */
-tal_status tal_job_init(tal_job *job);
-void tal_job_deinit(tal_job *job);
+tal_status tal_loop_state_init(tal_loop_state *state);
+void tal_loop_state_deinit(tal_loop_state *state);
 
 /* Take part until the loop is over. Threads: worker `self`, all of them at once. */
-void tal_worker_work(tal_job *job, int self);
+void tal_worker_work(tal_loop_state *state, int self);
 
 #endif
