@@ -1,11 +1,13 @@
 /* Alignments for reading: blocks of 60 columns, as BLAST's text output lays them out.
  *
- * The reference's letters come from the query where both are equal and are stored elsewhere. A hit
- * on the minus strand shows the query forward and the reference's other strand, positions falling.
+ * The reference's letters come from the query where both are equal and are stored elsewhere; which
+ * of the equal ones are masked in the reference is stored, too. A hit on the minus strand shows the
+ * query forward and the reference's other strand, positions falling.
  */
 #include "app/export_internal.h"
 
 #include "align/trace.h"
+#include "search/hit_masks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +24,7 @@ static bool is_masked(char letter)
 static char middle_of(const tal_export *out, char query, char ref, bool is_equal)
 {
     if (is_equal)
-        return out->alphabet == TAL_NUCLEOTIDE ? '|' : query;
+        return out->alphabet == TAL_NUCLEOTIDE ? '|' : is_masked(ref) ? ref : query;
     if (is_masked(query) || is_masked(ref))
         return ' ';
     uint8_t query_code = out->codes[(uint8_t)query];
@@ -31,6 +33,28 @@ static char middle_of(const tal_export *out, char query, char ref, bool is_equal
         query_code == TAL_CODE_INVALID || ref_code == TAL_CODE_INVALID)
         return ' ';
     return out->params->matrix->score[query_code][ref_code] > 0 ? '+' : ' ';
+}
+
+/* The masks of a hit's = columns: what follows its letters. */
+static tal_hit_masks find_masks(const tal_export_hit *entry)
+{
+    size_t letters = 0;
+    for (uint32_t i = 0; i < entry->hit->cigar_count; i++) {
+        const uint32_t operation = entry->cigar[i] & 15;
+        if (operation == TAL_CIGAR_DIFF || operation == TAL_CIGAR_DELETION)
+            letters += entry->cigar[i] >> 4;
+    }
+    tal_hit_masks masks;
+    tal_hit_masks_init(&masks, entry->letters + letters, entry->hit->letter_bytes - letters);
+    return masks;
+}
+
+/* The same letter, lower case if masked. */
+static char with_mask(char letter, bool should_mask)
+{
+    if (should_mask == is_masked(letter))
+        return letter;
+    return (char)(should_mask ? letter - 'A' + 'a' : letter - 'a' + 'A');
 }
 
 /* The columns of a hit into the three rows, along the reference. */
@@ -47,6 +71,7 @@ static void fill_rows(tal_export *out, const tal_export_hit *entry)
     bool is_reverse = hit->is_reverse != 0;
     int32_t at = is_reverse ? hit->query_end - 1 : hit->query_begin;
     const char *letters = entry->letters;
+    tal_hit_masks masks = find_masks(entry);
     size_t column = 0;
     for (uint32_t i = 0; i < hit->cigar_count; i++) {
         uint32_t operation = entry->cigar[i] & 15;
@@ -59,7 +84,7 @@ static void fill_rows(tal_export *out, const tal_export_hit *entry)
                 at += is_reverse ? -1 : 1;
             }
             if (operation == TAL_CIGAR_EQUAL)
-                ref = query;
+                ref = with_mask(query, tal_hit_masks_next(&masks));
             else if (operation != TAL_CIGAR_INSERTION)
                 ref = *letters++;
             out->rows[ROW_QUERY].data[column] = (uint8_t)query;

@@ -17,9 +17,10 @@ typedef struct tal_hit {
     int32_t ref_begin, ref_end;
     int32_t column_count, identity_count, mismatch_count, positive_count;
     int32_t gap_open_count, gap_column_count;
-    uint32_t is_reverse;   /* 0 plus, 1 minus strand of the query */
-    uint32_t cigar_count;  /* runs: uint32, length << 4 | BAM operation (=, X, I, D) */
-    uint32_t letter_bytes; /* reference letters at X and D columns, in CIGAR order (ASCII) */
+    uint32_t is_reverse;  /* 0 plus, 1 minus strand of the query */
+    uint32_t cigar_count; /* runs: uint32, length << 4 | BAM operation (=, X, I, D) */
+    /* Reference letters at X and D columns, in CIGAR order (ASCII), then hit_masks.h. */
+    uint32_t letter_bytes;
 } tal_hit;
 _Static_assert(sizeof(tal_hit) == 88, "hits cross ranks as bytes: no padding");
 

@@ -1,13 +1,14 @@
 /* The trace pass: alignments of the selected candidates, on the rank that holds the reference.
  *
  * Costliest first, one candidate an item. A hit is encoded into its worker's buffer as it travels:
- * tal_hit, CIGAR runs, reference letters, padded to 8 bytes.
+ * tal_hit, CIGAR runs, reference letters and masks, padded to 8 bytes.
  */
 #include "search/search_internal.h"
 
 #include "base/alloc.h"
 #include "base/stop.h"
 #include "par/wait.h"
+#include "search/hit_masks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static int compare_tasks(const void *left, const void *right)
     return (a->cells < b->cells) - (a->cells > b->cells);
 }
 
-/* Append the reference letters at mismatches and deletions; `out_bytes` of them. */
+/* Append the reference letters at mismatches and deletions, and what is masked of the others;
+ * `out_bytes` in all. */
 static tal_status append_letters(tal_buffer *buffer, const tal_seqset *references, tal_lid lid,
                                  const tal_alignment *alignment, uint32_t *out_bytes)
 {
@@ -55,9 +57,13 @@ static tal_status append_letters(tal_buffer *buffer, const tal_seqset *reference
         }
         at += len;
     }
-    *out_bytes = (uint32_t)(cursor - begin);
-    buffer->bytes += *out_bytes;
-    return TAL_OK;
+    const size_t before = buffer->bytes;
+    buffer->bytes += (size_t)(cursor - begin);
+    size_t count;
+    const tal_mask_range *ranges = tal_seqset_masked(references, lid, &count);
+    status = tal_hit_masks_append(buffer, ranges, count, alignment);
+    *out_bytes = (uint32_t)(buffer->bytes - before);
+    return status;
 }
 
 static tal_hit make_hit(const tal_search *search, tal_lid query, const tal_candidate *candidate,

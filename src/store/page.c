@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "search/hit_masks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,8 +150,8 @@ static bool sum_path(const uint32_t *runs, uint32_t count, path_sums *out_sums)
 }
 
 /* A hit agrees with itself: what the exports rely on. */
-static bool is_hit_good(const tal_hit *hit, const uint32_t *runs, int32_t query_len,
-                        int32_t ref_len)
+static bool is_hit_good(const tal_hit *hit, const uint32_t *runs, const char *letters,
+                        int32_t query_len, int32_t ref_len)
 {
     path_sums sums;
     if (!sum_path(runs, hit->cigar_count, &sums))
@@ -161,13 +162,15 @@ static bool is_hit_good(const tal_hit *hit, const uint32_t *runs, int32_t query_
         return false;
     uint64_t pairs = sums.equal + sums.diff;
     uint64_t gaps = sums.insertion + sums.deletion;
+    uint64_t shown = sums.diff + sums.deletion;
     return pairs + sums.insertion == (uint64_t)(hit->query_end - hit->query_begin) &&
            pairs + sums.deletion == (uint64_t)(hit->ref_end - hit->ref_begin) &&
-           sums.diff + sums.deletion == hit->letter_bytes && hit->column_count >= 0 &&
-           pairs + gaps == (uint64_t)hit->column_count && hit->identity_count >= 0 &&
-           sums.equal == (uint64_t)hit->identity_count && hit->mismatch_count >= 0 &&
-           sums.diff == (uint64_t)hit->mismatch_count && hit->gap_column_count >= 0 &&
-           gaps == (uint64_t)hit->gap_column_count;
+           shown <= hit->letter_bytes &&
+           tal_hit_masks_check(letters + shown, (size_t)(hit->letter_bytes - shown), sums.equal) &&
+           hit->column_count >= 0 && pairs + gaps == (uint64_t)hit->column_count &&
+           hit->identity_count >= 0 && sums.equal == (uint64_t)hit->identity_count &&
+           hit->mismatch_count >= 0 && sums.diff == (uint64_t)hit->mismatch_count &&
+           hit->gap_column_count >= 0 && gaps == (uint64_t)hit->gap_column_count;
 }
 
 tal_status tal_reader_block(tal_result_reader *reader, uint64_t row)
@@ -318,6 +321,7 @@ static tal_status complete_hits(tal_result_reader *reader, uint64_t query_count)
     const uint64_t *cigar_begin = (const uint64_t *)(const void *)reader->cigar_begin.data;
     const uint64_t *letter_begin = (const uint64_t *)(const void *)reader->letter_begin.data;
     const uint32_t *cigars = (const uint32_t *)(const void *)reader->cigars.data;
+    const char *all_letters = (const char *)reader->letters.data;
     const int32_t *query_lens = (const int32_t *)(const void *)reader->query_lens.data;
     const int32_t *ref_lens = (const int32_t *)(const void *)reader->references.lens.data;
     for (uint64_t query = 0; query < query_count; query++) {
@@ -329,7 +333,8 @@ static tal_status complete_hits(tal_result_reader *reader, uint64_t query_count)
             hits[i].query = reader->next_query + query;
             hits[i].cigar_count = (uint32_t)runs;
             hits[i].letter_bytes = (uint32_t)letters;
-            if (!is_hit_good(&hits[i], cigars + cigar_begin[i], query_lens[query], ref_lens[i]))
+            if (!is_hit_good(&hits[i], cigars + cigar_begin[i], all_letters + letter_begin[i],
+                             query_lens[query], ref_lens[i]))
                 return tal_reader_damaged(reader, "a hit contradicts its path or its sequences");
         }
     }

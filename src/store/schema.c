@@ -74,9 +74,10 @@ static const tal_dataset_schema datasets[TAL_DATASET_COUNT] = {
                                       false, NO_FIELD, "where its letters start in `letters`"},
     [TAL_DATASET_HIT_LETTERS] =
         {"/hits/letters", TAL_STORE_U8, TAL_ROWS_HIT_LETTERS, false, false, NO_FIELD,
-         "reference residues at the X and D columns, ASCII, masked ones lower "
-         "case: with the query "
-         "and the path they give the whole alignment"},
+         "reference residues at the X and D columns, ASCII, masked ones lower case: with the query "
+         "and the path they give the whole alignment; then, up to the last masked one at an = "
+         "column, lengths of runs of unmasked and masked ones along the = columns, by turns, each "
+         "the sum of bytes up to and with the first below 255"},
     [TAL_DATASET_REFERENCE_GID] = {"/references/gid", TAL_STORE_U64, TAL_ROWS_REFERENCES, false,
                                    false, NO_FIELD,
                                    "index in the whole reference input, rising; only references "

@@ -8,7 +8,7 @@
 #include "base/types.h"
 
 /* What a file must be for this program: the same major number; a larger minor number only adds. */
-enum { TAL_SCHEMA_MAJOR = 1, TAL_SCHEMA_MAJOR_OLDEST = 1, TAL_SCHEMA_MINOR = 1 };
+enum { TAL_SCHEMA_MAJOR = 2, TAL_SCHEMA_MAJOR_OLDEST = 1, TAL_SCHEMA_MINOR = 0 };
 
 /* Value of the root attribute 'format'. */
 #define TAL_SCHEMA_FORMAT "talaria search result"

@@ -311,6 +311,25 @@ static void pairwise_shows_the_query_forward_on_the_minus_strand(void)
     sample_deinit(&content);
 }
 
+/* Along the reference one residue is not masked, two are: its other strand is shown. */
+static void pairwise_shows_masked_residues_of_the_reference(void)
+{
+    sample content;
+    sample_init(&content, TAL_NUCLEOTIDE);
+    sample_add_reference(&content, 0, "r", 20);
+    sample_add_query(&content, 0, "q", "ACGTAC");
+    tal_hit hit = {.score = 6, .evalue = NAN, .bits = NAN, .query_end = 6, .ref_end = 6};
+    hit.is_reverse = 1;
+    sample_add_hit(&content, 0, hit, "6=", "\x01\x02");
+    tal_buffer out = {0};
+    const char *text =
+        export_sample(&content, &(tal_export_params){.kind = TAL_EXPORT_PAIRWISE}, &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Query  1  ACGTAC  6\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Sbjct  6  ACGtaC  1\n"));
+    tal_buffer_deinit(&out);
+    sample_deinit(&content);
+}
+
 static void pairwise_breaks_lines_after_sixty_columns(void)
 {
     sample content;
@@ -387,6 +406,7 @@ const test_case test_cases[] = {TEST_CASE(ranks_start),
                                 TEST_CASE(json_keeps_valid_utf8_only),
                                 TEST_CASE(pairwise_rebuilds_the_alignment),
                                 TEST_CASE(pairwise_shows_the_query_forward_on_the_minus_strand),
+                                TEST_CASE(pairwise_shows_masked_residues_of_the_reference),
                                 TEST_CASE(pairwise_breaks_lines_after_sixty_columns),
                                 TEST_CASE(random_results_are_exported_until_the_disk_is_full),
                                 TEST_CASE(ranks_end),

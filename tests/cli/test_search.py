@@ -181,14 +181,18 @@ class Search(cli.Case):
             self.assertEqual((cigar, identities), (f"{len(text)}=", str(len(text))))
             self.assertLess(int(score), int(plain[0]) - 60)
             self.assertLess(int(positives), len(text))
-        self.search(references, references, "--mask", "tantan", "--mask-in", "queries")
-        with open(self.export(self.path("out.h5"), "--format", "pairwise"),
-                  encoding="utf-8") as file:
-            shown = "".join(line.split()[2] for line in file if line.startswith("Query "))
-        self.assertEqual(shown.upper(), text)
-        self.assertIn("gsqgsqg", shown)
-        self.assertTrue(shown.startswith(left[:50]))
-        self.assertTrue(shown.endswith(right[10:]))
+        for where, row, other in (("queries", "Query", "Sbjct"), ("references", "Sbjct", "Query")):
+            self.search(references, references, "--mask", "tantan", "--mask-in", where)
+            with open(self.export(self.path("out.h5"), "--format", "pairwise"),
+                      encoding="utf-8") as file:
+                words = [line.split() for line in file if line.strip()]
+            shown, plain = ("".join(line[2] for line in words if line[0] == name)
+                            for name in (row, other))
+            self.assertEqual(shown.upper(), text)
+            self.assertIn("gsqgsqg", shown)
+            self.assertTrue(shown.startswith(left[:50]))
+            self.assertTrue(shown.endswith(right[10:]))
+            self.assertEqual(plain, text)
         self.expect_error(64, ["dust", "seg"], "search", references, references, "-o",
                           self.path("x.h5"), "--mask", "dust")
         bases = self.file("n.fa", fasta([("n", "ACGTTGCATC" * 10)]))

@@ -104,7 +104,7 @@ static void other_schemas_are_refused_by_number(void)
     CU_ASSERT_TRUE(H5Awrite(attribute, H5T_NATIVE_UINT64, &major) >= 0);
     CU_ASSERT_TRUE(H5Aclose(attribute) >= 0);
     CU_ASSERT_TRUE(H5Fclose(file) >= 0);
-    expect_refusal(path, TAL_ERR_DATA, "made by schema 4, this program reads 1 to 1");
+    expect_refusal(path, TAL_ERR_DATA, "made by schema 4, this program reads 1 to 2");
 }
 
 static void truncated_files_are_refused(void)
