@@ -1,6 +1,6 @@
 """What the command-line tests share: running talaria on ranks, temporary folders, skipping.
 
-Environment: TALARIA (the binary), MPIRUN (empty where there is none), ORACLE (may be unset).
+Environment: TALARIA (the binary), MPIRUN (empty where there is none), ORACLE_SCORES and ORACLE_CLUSTERS (may be unset).
 A test program ends with cli.main(): exit 0 passed, 1 failed, 77 when every case was skipped.
 """
 import hashlib
@@ -13,7 +13,8 @@ import unittest
 
 TALARIA = os.environ.get("TALARIA", "talaria")
 MPIRUN = os.environ.get("MPIRUN", shutil.which("mpirun") or "")
-ORACLE = os.environ.get("ORACLE", "")
+ORACLE_SCORES = os.environ.get("ORACLE_SCORES", "")
+ORACLE_CLUSTERS = os.environ.get("ORACLE_CLUSTERS", "")
 TEST_DATA = os.environ.get("TALARIA_TEST_DATA", "")
 
 TIMEOUT_SECONDS = 120

@@ -3,98 +3,19 @@
  * Usage: oracle-scores protein|nucleotide OPEN EXTEND QUERIES REFERENCES TABLE
  * TABLE is `talaria export --format tsv --columns query_index,reference_index,strand,score` of a
  * search with --min-score 1 --max-hits 0: a pair that is not in it scores 0. Prints the number of
- * pairs compared and of differences; exit 0 when there are none. Reads plain FASTA in a way of its
- * own, so that it shares no code with what it judges.
+ * pairs compared and of differences; exit 0 when there are none.
  */
-#include <ctype.h>
+#include "oracle.h"
+
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <parasail.h>
-
-typedef struct record {
-    char *letters;
-    int len;
-} record;
-
-typedef struct records {
-    record *list;
-    size_t count;
-} records;
-
-static void *or_die(void *memory)
-{
-    if (memory == NULL) {
-        (void)fprintf(stderr, "oracle-scores: out of memory\n");
-        exit(2);
-    }
-    return memory;
-}
-
-/* parasail's BLOSUM62 has no U, O, J; Talaria documents U as C, O as X. */
-static char translate(int letter, bool is_protein)
-{
-    char upper = (char)toupper(letter);
-    if (is_protein && upper == 'U')
-        return 'C';
-    if (is_protein && upper == 'O')
-        return 'X';
-    return upper;
-}
-
-static records read_fasta(const char *path, bool is_protein)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        perror(path);
-        exit(2);
-    }
-    records set = {0};
-    size_t capacity = 0;
-    size_t letter_capacity = 0;
-    bool in_header = false;
-    bool at_line_start = true;
-    for (int c = getc(file); c != EOF; c = getc(file)) {
-        if (at_line_start && c == '>') {
-            if (set.count == capacity) {
-                capacity = capacity == 0 ? 1024 : capacity * 2;
-                set.list = or_die(realloc(set.list, capacity * sizeof(*set.list)));
-            }
-            set.list[set.count++] = (record){0};
-            letter_capacity = 0;
-            in_header = true;
-        }
-        at_line_start = c == '\n';
-        if (c == '\n')
-            in_header = false;
-        if (in_header || isspace(c) || set.count == 0)
-            continue;
-        record *last = &set.list[set.count - 1];
-        if ((size_t)last->len + 1 >= letter_capacity) {
-            letter_capacity = letter_capacity == 0 ? 256 : letter_capacity * 2;
-            last->letters = or_die(realloc(last->letters, letter_capacity));
-        }
-        last->letters[last->len++] = translate(c, is_protein);
-        last->letters[last->len] = '\0';
-    }
-    (void)fclose(file);
-    return set;
-}
-
-static void release(records *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        free(set->list[i].letters);
-    free(set->list);
-}
-
 /* table[(query * references + reference) * 2 + strand] */
 static int32_t *read_table(const char *path, size_t query_count, size_t ref_count)
 {
-    int32_t *table = or_die(calloc(query_count * ref_count * 2 + 1, sizeof(*table)));
+    int32_t *table = oracle_or_die(calloc(query_count * ref_count * 2 + 1, sizeof(*table)));
     FILE *file = fopen(path, "r");
     char line[256];
     if (file == NULL || fgets(line, sizeof(line), file) == NULL) {
@@ -117,11 +38,11 @@ static int32_t *read_table(const char *path, size_t query_count, size_t ref_coun
     return table;
 }
 
-static char *reverse_complement(const record *query)
+static char *reverse_complement(const oracle_record *query)
 {
     static const char letters[] = "ACGTRYKMBVDH";
     static const char complements[] = "TGCAYRMKVBHD";
-    char *out = or_die(malloc((size_t)query->len + 1));
+    char *out = oracle_or_die(malloc((size_t)query->len + 1));
     for (int i = 0; i < query->len; i++) {
         char letter = query->letters[query->len - 1 - i];
         const char *at = strchr(letters, letter);
@@ -131,22 +52,8 @@ static char *reverse_complement(const record *query)
     return out;
 }
 
-/* BLOSUM62 as BLAST+ 2.12 has it: any letter against X scores -1, where parasail has older figures.
- */
-static parasail_matrix_t *protein_matrix(void)
-{
-    parasail_matrix_t *matrix = or_die(parasail_matrix_copy(parasail_matrix_lookup("blosum62")));
-    int any = matrix->mapper['X'];
-    for (const char *c = "ARNDCQEGHILKMFPSTWYVBZX"; *c != '\0'; c++) {
-        int letter = matrix->mapper[(unsigned char)*c];
-        parasail_matrix_set_value(matrix, any, letter, -1);
-        parasail_matrix_set_value(matrix, letter, any, -1);
-    }
-    return matrix;
-}
-
 static int score_of(const parasail_profile_t *narrow, const char *query, int query_len,
-                    const record *ref, int open, int extend, const parasail_matrix_t *matrix)
+                    const oracle_record *ref, int open, int extend, const parasail_matrix_t *matrix)
 {
     parasail_result_t *result =
         parasail_sw_striped_profile_sat(narrow, ref->letters, ref->len, open, extend);
@@ -169,18 +76,18 @@ int main(int argc, char **argv)
     bool is_protein = strcmp(argv[1], "protein") == 0;
     int extend = atoi(argv[3]);
     int open = atoi(argv[2]) + extend; /* parasail: the cost of the first residue of a gap */
-    records queries = read_fasta(argv[4], is_protein);
-    records refs = read_fasta(argv[5], is_protein);
+    oracle_records queries = oracle_read_fasta(argv[4], is_protein);
+    oracle_records refs = oracle_read_fasta(argv[5], is_protein);
     int32_t *table = read_table(argv[6], queries.count, refs.count);
     parasail_matrix_t *matrix =
-        is_protein ? protein_matrix() : parasail_matrix_create("ACGT", 2, -3);
+        is_protein ? oracle_protein_matrix() : parasail_matrix_create("ACGT", 2, -3);
     uint64_t compared = 0;
     uint64_t different = 0;
     for (size_t q = 0; q < queries.count; q++) {
-        record *query = &queries.list[q];
+        oracle_record *query = &queries.list[q];
         for (int strand = 0; strand < (is_protein ? 1 : 2) && query->len > 0; strand++) {
             char *letters =
-                strand == 0 ? or_die(strdup(query->letters)) : reverse_complement(query);
+                strand == 0 ? oracle_or_die(strdup(query->letters)) : reverse_complement(query);
             parasail_profile_t *narrow = parasail_profile_create_sat(letters, query->len, matrix);
             for (size_t r = 0; r < refs.count; r++) {
                 if (refs.list[r].len == 0)
@@ -200,7 +107,7 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " pairs compared, %" PRIu64 " differ\n", compared, different);
     parasail_matrix_free(matrix);
     free(table);
-    release(&refs);
-    release(&queries);
+    oracle_release(&refs);
+    oracle_release(&queries);
     return compared > 0 && different == 0 ? 0 : 1;
 }

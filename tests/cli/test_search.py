@@ -86,7 +86,7 @@ class Search(cli.Case):
             self.assertEqual(rows, [[f"copy{i}"] for i in range(7)])
 
     def test_scores_of_all_pairs_equal_parasail(self):
-        if not cli.ORACLE:
+        if not cli.ORACLE_SCORES:
             self.skipTest("libparasail was not found when this was built")
         for kind, alphabet, gaps in (("protein", AMINO, ("11", "1")), ("nucleotide", "ACGT",
                                                                        ("5", "2"))):
@@ -97,7 +97,7 @@ class Search(cli.Case):
                                  "--type", kind, "--mask", "none", "--composition", "none", ranks=2)
             table = self.export(result, "--format", "tsv", "--columns",
                                 "query_index,reference_index,strand,score")
-            done = subprocess.run([cli.ORACLE, kind, *gaps, queries, references, table],
+            done = subprocess.run([cli.ORACLE_SCORES, kind, *gaps, queries, references, table],
                                   stdout=subprocess.PIPE, env=cli.environment(), check=False)
             self.assertEqual(done.returncode, 0, done.stdout.decode())
 
