@@ -180,8 +180,8 @@ static tal_status end_stage(tal_reduction *self)
 
 tal_status tal_reduction_run_rounds(tal_reduction *self)
 {
-    const tal_rounds rounds =
-        tal_rounds_for(self->params->matrix->alphabet, self->criteria->identity);
+    const tal_rounds rounds = tal_rounds_for(
+        self->params->matrix->alphabet, self->criteria->identity, self->distinct.residue_count);
     tal_reduction_position *position = &self->position;
     tal_status status = TAL_OK;
     if (position->stage == 0) {

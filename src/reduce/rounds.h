@@ -13,7 +13,7 @@ typedef struct tal_rounds {
 /* The lowest identity in percent that a target may be reached by: seeds are too long below. */
 uint64_t tal_rounds_lowest(tal_alphabet alphabet);
 
-/* For an identity in hundredths of a percent. */
-tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity);
+/* For an identity in hundredths of a percent, and the residues of all distinct sequences. */
+tal_rounds tal_rounds_for(tal_alphabet alphabet, int32_t identity, uint64_t residue_count);
 
 #endif

@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import subprocess
 
 import cli
 
@@ -85,6 +86,21 @@ class Reduce(cli.Case):
         self.assertEqual(len(told), 2)
         self.assertEqual(told[0], told[1])
         self.assertRegex(told[0], r"stand for 0 of \d+ representatives looked at")
+
+    def test_every_member_meets_both_thresholds_for_an_outside_judge(self):
+        if not cli.ORACLE_CLUSTERS:
+            self.skipTest("built without libparasail")
+        source = self.file("numbered.fa", "".join(
+            f">r{i}\n" + record.split("\n", 1)[1]
+            for i, record in enumerate(records(self.simulate("protein")), 1)))
+        table = self.path("clusters.tsv")
+        for identity, order in [(40, "set-cover"), (80, "cover")]:
+            self.clusters(source, "--identity", identity, "--order", order)
+            done = subprocess.run([cli.ORACLE_CLUSTERS, source, table, str(identity), "80", "20"],
+                                  stdout=subprocess.PIPE, check=True, timeout=cli.TIMEOUT_SECONDS)
+            kept, members, _, failed, lost, sample, _ = map(int, done.stdout.split())
+            self.assertEqual((kept + members, failed, lost, sample), (700, 0, 0, 20))
+            self.assertGreater(members, 200)
 
     def test_the_other_strand_is_found(self):
         base = "".join(random.Random(1).choice("ACGT") for _ in range(300))
