@@ -22,7 +22,7 @@
 #define DEAD                 (WIDTH == 16 ? ELEMENT_MIN : (ELEMENT)TAL_WAVE_DEAD)
 #define INLINE               static inline __attribute__((always_inline))
 
-_Static_assert(VEC_STRIP == 4, "as many as walk_any_strip knows");
+_Static_assert(VEC_STRIP == 4, "as many as walk_block knows");
 enum { FN(wave_lanes) = LANES, FN(wave_strip_rows) = STRIP_ROWS };
 
 /* A strip of rows on its way along the columns. */
@@ -35,6 +35,7 @@ typedef struct FN(strip) {
     tal_wave_job *job;
     ELEMENT *row_h, *row_f;
     int32_t first_row, row_count, column_count;
+    int vectors;
     int64_t step_end;
     uint8_t *directions;
 } FN(strip);
@@ -93,14 +94,16 @@ static void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin, int used)
 }
 
 /* Some lanes hold the target or more: note the first column, and the first row of that. */
-static __attribute__((noinline)) void FN(note_found)(FN(strip) * strip, const vec *h, int vectors,
-                                                     int64_t step)
+static __attribute__((noinline)) void FN(note_found)(FN(strip) * strip, const vec *h, int first,
+                                                     int count, int64_t step)
 {
     tal_wave_job *job = strip->job;
     _Alignas(64) ELEMENT values[STRIP_ROWS];
-    for (int v = 0; v < vectors; v++)
-        vec_store((vec *)(void *)(values + v * LANES), h[v]);
-    for (int lane = 0; lane < strip->row_count && lane <= step; lane++) {
+    for (int v = 0; v < count; v++)
+        vec_store((vec *)(void *)(values + (first + v) * LANES), h[v]);
+    int lane_end = (first + count) * LANES;
+    lane_end = lane_end < strip->row_count ? lane_end : strip->row_count;
+    for (int lane = first * LANES; lane < lane_end && lane <= step; lane++) {
         int64_t column = step - lane;
         if (values[lane] < job->target || column >= strip->column_count ||
             (job->found_column > 0 && column + 1 >= job->found_column))
@@ -132,34 +135,51 @@ INLINE OP(mask) FN(are_inside)(const FN(strip) * strip, int v, int64_t step)
     return OP(and)(OP(gt)(begun, strip->lane[v]), OP(gt)(strip->lane[v], done));
 }
 
-/* Steps [begin, end) of a strip of `vectors` vectors; `is_edge` where some lanes have not begun or
- * are past their last column. */
-INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int vectors,
+/* Put what vectors [first, first + count) hold back into the strip. */
+INLINE void FN(keep)(FN(strip) * strip, int first, const int count, const vec *h, const vec *e,
+                     const vec *f, const vec *diagonal)
+{
+    for (int v = 0; v < count; v++) {
+        strip->h[first + v] = h[v];
+        strip->e[first + v] = e[v];
+        strip->f[first + v] = f[v];
+        strip->diagonal[first + v] = diagonal[v];
+    }
+}
+
+/* Steps [begin, end) of `count` of a strip's vectors, from `first` on; `is_edge` where some lanes
+ * have not begun or are past their last column, or some vectors are left out. Those before `first`
+ * are done: what the first one takes from above at `begin` is all that it ever takes from there. */
+INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, int first, const int count,
                      const wave_kind kind, const bool is_edge)
 {
+    const int vectors = strip->vectors;
     const tal_wave_job *job = strip->job;
-    const vec first = OP(set1)((ELEMENT)(job->gap_open + job->gap_extend));
+    const vec opening = OP(set1)((ELEMENT)(job->gap_open + job->gap_extend));
     const vec next = OP(set1)((ELEMENT)job->gap_extend);
     const vec floor = OP(set1)((ELEMENT)job->floor);
     const vec below_target = OP(set1)((ELEMENT)(job->target - 1));
     const int last_lane = strip->row_count - 1 - (vectors - 1) * LANES;
     vec h[VEC_STRIP], e[VEC_STRIP], f[VEC_STRIP], diagonal[VEC_STRIP];
-    for (int v = 0; v < vectors; v++) {
-        h[v] = strip->h[v];
-        e[v] = strip->e[v];
-        f[v] = strip->f[v];
-        diagonal[v] = strip->diagonal[v];
+    for (int v = 0; v < count; v++) {
+        h[v] = strip->h[first + v];
+        e[v] = strip->e[first + v];
+        f[v] = strip->f[first + v];
+        diagonal[v] = strip->diagonal[first + v];
     }
+    const bool is_top = !is_edge || first == 0;
+    const vec done_h = strip->h[is_top ? 0 : first - 1], done_f = strip->f[is_top ? 0 : first - 1];
     vec peak = strip->peak;
     uint8_t *directions =
         kind == WAVE_DIRECTIONS ? strip->directions + begin * vectors * LANES : NULL;
     for (int64_t step = begin; step < end; step++) {
-        vec above_h = OP(loadu)(strip->row_h + step + 1 - (LANES - 1));
-        vec above_f = OP(loadu)(strip->row_f + step + 1 - (LANES - 1));
+        vec above_h = is_top ? OP(loadu)(strip->row_h + step + 1 - (LANES - 1)) : done_h;
+        vec above_f = is_top ? OP(loadu)(strip->row_f + step + 1 - (LANES - 1)) : done_f;
         vec largest = OP(set1)(ELEMENT_MIN);
-        for (int v = 0; v < vectors; v++) {
-            const uint8_t *bytes = strip->scores->of_step[(step - v * LANES) & (WAVE_RING - 1)];
-            const vec pair = OP(add)(diagonal[v], OP(scores)(bytes + v * LANES));
+        for (int v = 0; v < count; v++) {
+            const int64_t skew = (int64_t)(first + v) * LANES;
+            const uint8_t *bytes = strip->scores->of_step[(step - skew) & (WAVE_RING - 1)];
+            const vec pair = OP(add)(diagonal[v], OP(scores)(bytes + skew));
             const vec f_here = OP(shift_in)(above_f, f[v]);
             const vec old_h = h[v];
             diagonal[v] = OP(shift_in)(above_h, old_h);
@@ -169,19 +189,18 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int ve
             vec here = OP(max)(pair_or_f, e[v]);
             if (WIDTH == 32)
                 here = OP(max)(here, floor);
-            const vec opened = OP(sub)(here, first);
+            const vec opened = OP(sub)(here, opening);
             const vec e_extended = OP(sub)(e[v], next);
             const vec f_extended = OP(sub)(f_here, next);
             if (kind == WAVE_DIRECTIONS) {
                 OP(store_bits)
-                (directions, OP(gt)(f_here, pair), OP(gt)(e[v], pair_or_f),
+                (directions + skew, OP(gt)(f_here, pair), OP(gt)(e[v], pair_or_f),
                  OP(gt)(e_extended, opened), OP(gt)(f_extended, opened));
-                directions += LANES;
             }
             vec e_next = OP(max)(e_extended, opened);
             f[v] = OP(max)(f_extended, opened);
             if (is_edge) {
-                const OP(mask) is_active = FN(are_inside)(strip, v, step);
+                const OP(mask) is_active = FN(are_inside)(strip, first + v, step);
                 here = OP(blend)(is_active, old_h, here);
                 e_next = OP(blend)(is_active, e[v], e_next);
             }
@@ -191,21 +210,60 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, const int ve
         }
         if (kind == WAVE_FIND) {
             if (OP(any)(OP(gt)(largest, below_target)))
-                FN(note_found)(strip, h, vectors, step);
+                FN(note_found)(strip, h, first, count, step);
         } else {
             peak = OP(max)(peak, largest);
         }
         int64_t column = step - strip->row_count + 2;
         if (!is_edge || (column >= 1 && column <= strip->column_count))
-            FN(hand_down)(strip, column, h[vectors - 1], f[vectors - 1], last_lane);
+            FN(hand_down)(strip, column, h[count - 1], f[count - 1], last_lane);
+        if (kind == WAVE_DIRECTIONS)
+            directions += vectors * LANES;
     }
-    for (int v = 0; v < vectors; v++) {
-        strip->h[v] = h[v];
-        strip->e[v] = e[v];
-        strip->f[v] = f[v];
-        strip->diagonal[v] = diagonal[v];
-    }
+    FN(keep)(strip, first, count, h, e, f, diagonal);
     strip->peak = peak;
+}
+
+/* Steps [begin, end), by those vectors that have lanes at a column. The number of vectors is a
+ * constant in each case, so that they stay in registers. */
+INLINE void FN(walk_block)(FN(strip) * strip, int64_t begin, int64_t end, const wave_kind kind)
+{
+    const int vectors = strip->vectors;
+    const int64_t done = begin + 1 - strip->column_count; /* lanes before are past their end */
+    const int64_t begun = (end - 1) / LANES + 1;
+    const int first = done < LANES ? 0 : (int)(done / LANES);
+    const int count = (begun < vectors ? (int)begun : vectors) - first;
+    if (begin >= vectors * LANES - 1 && end <= strip->column_count) {
+        switch (vectors) {
+        case 1:
+            FN(walk)(strip, begin, end, 0, 1, kind, false);
+            break;
+        case 2:
+            FN(walk)(strip, begin, end, 0, 2, kind, false);
+            break;
+        case 3:
+            FN(walk)(strip, begin, end, 0, 3, kind, false);
+            break;
+        default:
+            FN(walk)(strip, begin, end, 0, 4, kind, false);
+            break;
+        }
+        return;
+    }
+    switch (count) {
+    case 1:
+        FN(walk)(strip, begin, end, first, 1, kind, true);
+        break;
+    case 2:
+        FN(walk)(strip, begin, end, first, 2, kind, true);
+        break;
+    case 3:
+        FN(walk)(strip, begin, end, first, 3, kind, true);
+        break;
+    default:
+        FN(walk)(strip, begin, end, first, 4, kind, true);
+        break;
+    }
 }
 
 /* Whether a cell yet to come may lie on a path to the target. */
@@ -220,24 +278,20 @@ INLINE bool FN(is_live)(const FN(strip) * strip, int vectors)
 
 /* All steps of a strip; *live_end is the last column where the row above is live, and then that of
  * the strip's last row. */
-INLINE void FN(walk_strip)(FN(strip) * strip, const int vectors, const wave_kind kind,
-                           int32_t *live_end)
+INLINE void FN(walk_strip)(FN(strip) * strip, const wave_kind kind, int32_t *live_end)
 {
     const tal_wave_job *job = strip->job;
     const bool has_live = kind == WAVE_FIND && job->live > ELEMENT_MIN;
-    const int used = (vectors * LANES + VEC_BYTES - 1) / VEC_BYTES;
+    const int used = (strip->vectors * LANES + VEC_BYTES - 1) / VEC_BYTES;
     strip->step_end = (int64_t)strip->column_count + strip->row_count - 1;
     int64_t step = 0;
     while (step < strip->step_end) {
         int64_t end = step + WAVE_BLOCK;
-        FN(lay_out_scores)(strip, step, used);
-        if (step >= vectors * LANES - 1 && end <= strip->column_count)
-            FN(walk)(strip, step, end, vectors, kind, false);
-        else
-            FN(walk)
-        (strip, step, end < strip->step_end ? end : strip->step_end, vectors, kind, true);
+        if (step < (int64_t)strip->column_count + LANES - 1)
+            FN(lay_out_scores)(strip, step, used);
+        FN(walk_block)(strip, step, end < strip->step_end ? end : strip->step_end, kind);
         step = end;
-        if (has_live && step > *live_end && !FN(is_live)(strip, vectors))
+        if (has_live && step > *live_end && !FN(is_live)(strip, strip->vectors))
             break;
     }
     if (!has_live)
@@ -258,22 +312,26 @@ static void FN(begin_strip)(FN(strip) * strip, int vectors)
 {
     const tal_wave_job *job = strip->job;
     _Alignas(64) ELEMENT left_h[STRIP_ROWS], left_e[STRIP_ROWS], numbers[STRIP_ROWS];
+    _Alignas(64) ELEMENT diagonal[STRIP_ROWS]; /* of column 1 */
     const ELEMENT *job_h = (const ELEMENT *)job->left_h + strip->first_row;
     const ELEMENT *job_e = (const ELEMENT *)job->left_e + strip->first_row;
+    ELEMENT above = strip->row_h[0];
     for (int lane = 0; lane < vectors * LANES; lane++) {
         bool is_row = lane < strip->row_count;
         left_h[lane] = is_row ? job_h[lane] : DEAD;
         left_e[lane] = is_row ? job_e[lane] : DEAD;
         numbers[lane] = (ELEMENT)lane;
+        diagonal[lane] = above;
+        above = left_h[lane];
     }
     for (int v = 0; v < vectors; v++) {
         strip->h[v] = vec_load((const vec *)(const void *)(left_h + v * LANES));
         strip->e[v] = vec_load((const vec *)(const void *)(left_e + v * LANES));
         strip->lane[v] = vec_load((const vec *)(const void *)(numbers + v * LANES));
-        strip->f[v] = strip->diagonal[v] = OP(set1)(DEAD);
+        strip->diagonal[v] = vec_load((const vec *)(const void *)(diagonal + v * LANES));
+        strip->f[v] = OP(set1)(DEAD);
     }
-    strip->diagonal[0] = OP(set1)(strip->row_h[0]);
-    strip->row_h[0] = left_h[strip->row_count - 1];
+    strip->row_h[0] = job_h[strip->row_count - 1];
     wave_turn_profile(strip->scores, job->profile + strip->first_row * job->profile_step,
                       job->profile_step, strip->row_count,
                       (vectors * LANES + VEC_BYTES - 1) / VEC_BYTES * VEC_BYTES);
@@ -290,26 +348,6 @@ static void FN(end_strip)(const FN(strip) * strip, int vectors)
     for (int v = 0; v < vectors; v++)
         vec_store((vec *)(void *)(right + v * LANES), strip->e[v]);
     memcpy((ELEMENT *)strip->job->left_e + strip->first_row, right, bytes);
-}
-
-/* The number of vectors is a constant in each of these, so that they stay in registers. */
-INLINE void FN(walk_any_strip)(FN(strip) * strip, int vectors, const wave_kind kind,
-                               int32_t *live_end)
-{
-    switch (vectors) {
-    case 1:
-        FN(walk_strip)(strip, 1, kind, live_end);
-        break;
-    case 2:
-        FN(walk_strip)(strip, 2, kind, live_end);
-        break;
-    case 3:
-        FN(walk_strip)(strip, 3, kind, live_end);
-        break;
-    default:
-        FN(walk_strip)(strip, 4, kind, live_end);
-        break;
-    }
 }
 
 /* Rows of the next strip. Strips of about equal height, since one of a single vector waits for its
@@ -339,16 +377,16 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
     job->found_row = job->found_column = 0;
     while (strip.first_row < job->row_count && strip.column_count > 0) {
         strip.row_count = FN(strip_height)(job->row_count - strip.first_row, kind);
-        const int vectors = (strip.row_count + LANES - 1) / LANES;
-        FN(begin_strip)(&strip, vectors);
-        FN(walk_any_strip)(&strip, vectors, kind, &live_end);
+        strip.vectors = (strip.row_count + LANES - 1) / LANES;
+        FN(begin_strip)(&strip, strip.vectors);
+        FN(walk_strip)(&strip, kind, &live_end);
         if (kind == WAVE_FIND) {
             if (job->found_column > 0)
                 strip.column_count = job->found_column - 1;
             if (job->live > ELEMENT_MIN && live_end == 0)
                 break;
         } else {
-            FN(end_strip)(&strip, vectors);
+            FN(end_strip)(&strip, strip.vectors);
             if (WIDTH == 16 && OP(any)(OP(gt)(strip.peak, OP(set1)(ELEMENT_MAX - 1))))
                 break; /* Saturated: the caller goes wider. */
         }
