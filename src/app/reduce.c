@@ -1,8 +1,10 @@
 /* talaria reduce: fewer references, each of which verifiably stands for others. */
 #include "app/cluster_format.h"
 #include "app/command.h"
+#include "app/memory_plan.h"
 #include "app/option_rows.h"
 #include "app/reduce_keep.h"
+#include "app/reduce_plan.h"
 #include "app/reduced.h"
 #include "app/resume.h"
 #include "app/stats_obtain.h"
@@ -10,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/resident.h"
 #include "base/stop.h"
 #include "reduce/clusters.h"
 #include "reduce/reduce.h"
@@ -17,6 +20,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,6 +111,9 @@ static const tal_option options[] = {
              "format; default BLOSUM62, or match 2 and mismatch -3 for nucleotides"},
     TAL_OPTION_OPEN_FILES,
     TAL_OPTION_MAX_TIME("found"),
+    {.name = "dry-run",
+     .kind = TAL_VALUE_FLAG,
+     .help = "read the input, print the memory of each rank, write nothing"},
     TAL_REDUCED_MEMORY_OPTION,
     {0},
 };
@@ -120,10 +127,10 @@ typedef struct reduce_run {
     tal_matrix matrix;
     tal_reduce_params params;
     tal_assignment *assignment;
-    tal_clusters *clusters;
+    uint64_t size_counts[64]; /* clusters by size */
     tal_reduce_summary summary;
     tal_reduce_keep keep;
-    uint64_t start_ns;
+    uint64_t start_ns, peak_bytes;
 } reduce_run;
 
 static tal_status check_output(const tal_run *run, const char *name)
@@ -169,13 +176,15 @@ static tal_status check_outputs(const tal_run *run)
 static tal_status check_options(const tal_run *run)
 {
     const char *path = first_output(run);
-    if (path == NULL)
+    if (path == NULL && !tal_run_flag(run, "dry-run"))
         return tal_fail(TAL_ERR_USAGE,
                         "reduce needs a file to write: give '-o FILE' or '--clusters FILE'");
     if (tal_run_is_given(run, "target-ratio") && tal_run_is_given(run, "identity"))
         return tal_fail(TAL_ERR_USAGE, "--target-ratio finds the identity; do not give --identity");
     /* An unfinished run may have written some of them: seen when it is gone on with. */
-    return tal_reduce_keep_exists(path) ? TAL_OK : check_outputs(run);
+    return path == NULL || tal_run_flag(run, "dry-run") || tal_reduce_keep_exists(path)
+               ? TAL_OK
+               : check_outputs(run);
 }
 
 /* Find the representatives, from where an unfinished run ended. Collective; agreed status. */
@@ -192,7 +201,8 @@ static tal_status reduce(reduce_run *self)
     return status;
 }
 
-static tal_status load(reduce_run *self)
+/* Load the input, or only count it for a plan. Collective; agreed status. */
+static tal_status read_input(reduce_run *self, tal_reduce_needs *needs, bool *out_is_counted)
 {
     const int count = tal_run_argument_count(self->run);
     const char **paths = tal_alloc_array((size_t)count, sizeof(*paths));
@@ -208,7 +218,8 @@ static tal_status load(reduce_run *self)
         .alphabet = (tal_alphabet_choice)tal_run_choice(self->run, "type"),
         .open_file_limit = (int)tal_run_int(self->run, "open-files"),
     };
-    status = tal_load_partition(self->comm, &params, &self->set, &self->info);
+    status = needs == NULL ? tal_load_partition(self->comm, &params, &self->set, &self->info)
+                           : tal_reduce_plan_count(self->comm, &params, needs, out_is_counted);
     tal_free(paths);
     return status;
 }
@@ -251,26 +262,66 @@ static tal_status choose(reduce_run *self)
     return TAL_OK;
 }
 
+static tal_status print_plan(const reduce_run *self, const tal_reduce_needs *needs)
+{
+    tal_buffer text = {0};
+    tal_status status = TAL_OK;
+    if (tal_comm_rank(self->comm) == 0)
+        status = tal_reduce_plan_append(needs, &self->params, &text);
+    if (status == TAL_OK && text.bytes > 0)
+        (void)fwrite(text.data, 1, text.bytes, stdout); /* main checks when it flushes. */
+    tal_buffer_deinit(&text);
+    return tal_comm_agree(self->comm, status);
+}
+
+/* Where a limit is to be kept, or a plan is all that is asked for: count the input first, and see
+ * what it needs. Collective; agreed status. */
+static tal_status plan(reduce_run *self)
+{
+    const bool is_dry = tal_run_flag(self->run, "dry-run");
+    tal_reduce_needs needs = {
+        .rank_count = (uint64_t)tal_comm_size(self->comm),
+        .thread_count = tal_team_size(self->team),
+        .has_set = tal_run_text(self->run, "output") != NULL,
+    };
+    bool is_counted = false;
+    if (!is_dry && !tal_run_is_given(self->run, "memory"))
+        return TAL_OK;
+    tal_status status = read_input(self, &needs, &is_counted);
+    if (status == TAL_OK && !is_counted)
+        return is_dry ? tal_fail(TAL_ERR_USAGE, "a dry run cannot count a pipe; name files")
+                      : TAL_OK;
+    self->info.alphabet = needs.alphabet;
+    if (status == TAL_OK)
+        status = tal_comm_agree(self->comm, choose(self));
+    if (status == TAL_OK && is_dry)
+        status = print_plan(self, &needs);
+    return status == TAL_OK ? tal_reduce_plan_check(&needs, &self->params) : status;
+}
+
 static tal_status write_tables(reduce_run *self)
 {
+    tal_clusters *clusters = NULL;
     tal_status status = tal_clusters_gather(self->comm, self->set, self->assignment,
-                                            self->info.sequence_count, &self->clusters);
+                                            self->info.sequence_count, &clusters);
     for (int i = 0; status == TAL_OK && i < OUTPUT_COUNT; i++) {
         const char *path = tal_run_text(self->run, outputs[i].option);
         if (path != NULL)
-            status = tal_clusters_write(self->comm, self->clusters, outputs[i].format,
+            status = tal_clusters_write(self->comm, clusters, outputs[i].format,
                                         self->info.alphabet, path);
     }
+    if (status == TAL_OK)
+        tal_clusters_histogram(self->comm, clusters, self->size_counts);
+    tal_clusters_destroy(clusters);
     return status;
 }
 
-/* "1: 20, 2: 12, 3-4: 7": clusters by size. Collective. */
+/* "1: 20, 2: 12, 3-4: 7": clusters by size. */
 static void report_sizes(const reduce_run *self)
 {
-    uint64_t counts[64];
+    const uint64_t *counts = self->size_counts;
     tal_buffer text = {0};
     tal_status status = TAL_OK;
-    tal_clusters_histogram(self->comm, self->clusters, counts);
     for (int bin = 0; status == TAL_OK && bin < 64; bin++) {
         if (counts[bin] == 0)
             continue;
@@ -320,7 +371,10 @@ static void report(const reduce_run *self)
                 " of %" PRIu64 " representatives looked at (%.1f %%)",
                 summary->residual_count, summary->residual_sample,
                 100.0 * (double)summary->residual_count / (double)summary->residual_sample);
-    tal_log(TAL_LOG_INFO, "%.2f s", (double)(tal_clock_ns() - self->start_ns) * 1e-9);
+    char peak[32];
+    tal_memory_format(self->peak_bytes, peak, sizeof(peak));
+    tal_log(TAL_LOG_INFO, "%.2f s, at most %s of memory on a rank",
+            (double)(tal_clock_ns() - self->start_ns) * 1e-9, peak);
 }
 
 /* The reduced set. Collective; agreed status. */
@@ -355,13 +409,18 @@ static tal_status run_reduce(tal_run *run)
     tal_resume_set_deadline(run, self.start_ns);
     tal_status status = tal_comm_agree(self.comm, check_options(run));
     if (status == TAL_OK)
-        status = tal_reduce_keep_open(run, first_output(run), &self.keep);
+        status = tal_team_setup(run, &self.team);
     if (status == TAL_OK)
-        status = load(&self);
+        status = plan(&self);
+    if (status != TAL_OK || tal_run_flag(run, "dry-run")) {
+        tal_team_destroy(self.team);
+        return status;
+    }
+    status = tal_reduce_keep_open(run, first_output(run), &self.keep);
+    if (status == TAL_OK)
+        status = read_input(&self, NULL, NULL);
     if (status == TAL_OK)
         status = tal_comm_agree(self.comm, choose(&self));
-    if (status == TAL_OK)
-        status = tal_team_setup(run, &self.team);
     if (status == TAL_OK && tal_run_is_given(run, "evalue"))
         status =
             tal_stats_obtain(run, self.team, &self.matrix, self.params.gaps, &self.params.stats);
@@ -371,13 +430,15 @@ static tal_status run_reduce(tal_run *run)
         status = write_tables(&self);
     if (status == TAL_OK && tal_run_text(run, "output") != NULL)
         status = write_set(&self);
-    if (status == TAL_OK && !tal_run_is_quiet(run))
+    if (status == TAL_OK && !tal_run_is_quiet(run)) {
+        self.peak_bytes = tal_resident_peak();
+        tal_comm_max_u64(self.comm, &self.peak_bytes, 1);
         report(&self);
+    }
     if (status == TAL_OK)
         report_sizes(&self);
     /* A target that cannot be reached is no unfinished work. */
     tal_job_close(self.keep.job, status == TAL_OK || status == TAL_ERR_USAGE);
-    tal_clusters_destroy(self.clusters);
     tal_assignment_destroy(self.assignment);
     tal_team_destroy(self.team);
     tal_seqset_destroy(self.set);

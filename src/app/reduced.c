@@ -36,6 +36,7 @@ tal_status tal_reduced_write(const tal_run *run, tal_team *team, const tal_reduc
     pack.parameter_count = 1 + tal_terms_list(params, attributes + 1);
     pack.parameters = attributes;
     pack.matrix = params->matrix;
+    pack.memory_bytes = params->memory_bytes;
     tal_pack_summary summary;
     tal_status status = tal_pack(tal_run_comm(run), team, &pack, &summary);
     if (status == TAL_OK && !tal_run_is_quiet(run))

@@ -18,6 +18,12 @@ void tal_resident_return_early(void)
 #endif
 }
 
+uint64_t tal_resident_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
 uint64_t tal_resident_trim(void)
 {
 #ifdef __GLIBC__
@@ -30,6 +36,5 @@ uint64_t tal_resident_trim(void)
         (void)fclose(file); /* Opened for reading. */
     if (found == 1)
         return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    return tal_resident_peak();
 }

@@ -12,4 +12,7 @@ void tal_resident_return_early(void);
  * the system does not say. */
 uint64_t tal_resident_trim(void);
 
+/* The most bytes that ever were. */
+uint64_t tal_resident_peak(void);
+
 #endif

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PIECE_BYTES = 1 << 20 }; /* of text that is made at a time */
+
 /* A row on its way; the identifier follows, padded to 8 bytes. */
 typedef struct row_head {
     tal_gid representative, record;
@@ -208,24 +210,54 @@ static tal_status rename_file(const char *from, const char *to)
     return TAL_OK;
 }
 
+/* The rows from *next on as text, about a piece of it. */
+static tal_status format_piece(const tal_clusters *clusters, tal_cluster_format format,
+                               tal_alphabet alphabet, size_t *next, tal_buffer *text)
+{
+    tal_status status = TAL_OK;
+    tal_buffer_reset(text);
+    for (; status == TAL_OK && *next < clusters->count && text->bytes < PIECE_BYTES; ++*next) {
+        const tal_cluster_row one = tal_clusters_row(clusters, *next);
+        status = format(&one, alphabet, text);
+    }
+    return status;
+}
+
+/* Write this rank's rows behind those of the ranks before, piece by piece. Collective; agreed
+ * status. */
+static tal_status write_rows(tal_comm *comm, const tal_clusters *clusters,
+                             tal_cluster_format format, tal_alphabet alphabet, tal_file *file)
+{
+    tal_buffer text = {0};
+    uint64_t bytes = 0;
+    tal_status status = TAL_OK;
+    for (size_t next = 0; status == TAL_OK && next < clusters->count; bytes += text.bytes)
+        status = format_piece(clusters, format, alphabet, &next, &text);
+    status = tal_comm_agree(comm, status);
+    uint64_t at = status == TAL_OK ? tal_comm_prefix_u64(comm, bytes) : 0, is_more = 1;
+    for (size_t next = 0; status == TAL_OK && is_more != 0; at += text.bytes) {
+        status = tal_comm_agree(comm, format_piece(clusters, format, alphabet, &next, &text));
+        if (status == TAL_OK)
+            status = tal_file_write_at_all(comm, file, at, text.data, text.bytes);
+        is_more = next < clusters->count;
+        tal_comm_max_u64(comm, &is_more, 1);
+    }
+    tal_buffer_deinit(&text);
+    return status;
+}
+
 tal_status tal_clusters_write(tal_comm *comm, const tal_clusters *clusters,
                               tal_cluster_format format, tal_alphabet alphabet, const char *path)
 {
-    tal_buffer text = {0}, part_path = {0};
+    tal_buffer part_path = {0};
     tal_file *file = NULL;
-    tal_status status = tal_buffer_printf(&part_path, "%s.part", path);
-    for (size_t i = 0; status == TAL_OK && i < clusters->count; i++) {
-        const tal_cluster_row one = tal_clusters_row(clusters, i);
-        status = format(&one, alphabet, &text);
-    }
-    status = tal_comm_agree(comm, status);
+    tal_status status = tal_comm_agree(comm, tal_buffer_printf(&part_path, "%s.part", path));
     const char *part = (const char *)part_path.data;
     if (status == TAL_OK)
         status = tal_file_open_write(comm, part, &file);
     if (status != TAL_OK)
         goto done;
-    status = tal_file_write_at_all(comm, file, tal_comm_prefix_u64(comm, text.bytes), text.data,
-                                   text.bytes);
+    status = write_rows(comm, clusters, format, alphabet, file);
     tal_status closed = tal_file_close(comm, file);
     status = status != TAL_OK ? status : closed;
     if (tal_comm_rank(comm) == 0) {
@@ -237,6 +269,5 @@ tal_status tal_clusters_write(tal_comm *comm, const tal_clusters *clusters,
     status = tal_comm_agree(comm, status);
 done:
     tal_buffer_deinit(&part_path);
-    tal_buffer_deinit(&text);
     return status;
 }

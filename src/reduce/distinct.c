@@ -3,11 +3,12 @@
  * Keys of all records (length, 128-bit hash, gid) are sorted over ranks by samples (Frazer and
  * McKellar 1970): equal keys meet on one rank, the number of distinct keys before it is a prefix
  * sum. The answer travels back to the record, and the first record of each sends the residues to
- * the owner of the id.
+ * the owner of the id, in rounds.
  */
 #include "reduce/distinct.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "reduce/outbox.h"
 
 #include <inttypes.h>
@@ -15,7 +16,10 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SAMPLES = 64 }; /* a rank: shares differ by some percent */
+enum {
+    SAMPLES = 64,         /* a rank: shares differ by some percent */
+    DEAL_BYTES = 4 << 20, /* of residues that a rank sends at a time, or one sequence */
+};
 
 typedef struct record_key {
     uint64_t shortness; /* UINT64_MAX - length */
@@ -33,14 +37,19 @@ typedef struct record_answer {
 } record_answer;
 _Static_assert(sizeof(record_answer) == 24, "travels between ranks");
 
-/* In front of the residues of a distinct sequence on their way to its owner; padded to 8. */
+/* A distinct sequence for its owner. */
 typedef struct sequence_head {
     uint64_t id;
     tal_gid gid;
-    uint32_t copy_count;
-    int32_t len;
+    uint64_t len;
 } sequence_head;
 _Static_assert(sizeof(sequence_head) == 24, "travels between ranks");
+
+/* In front of its residues on their way; padded to 8. */
+typedef struct residue_head {
+    uint64_t id, len;
+} residue_head;
+_Static_assert(sizeof(residue_head) == 16, "travels between ranks");
 
 typedef struct finder {
     tal_comm *comm;
@@ -50,12 +59,12 @@ typedef struct finder {
     record_key *keys;
     record_answer *answers; /* by lid */
     tal_distinct *distinct;
+    tal_seqset_arrays arrays; /* of its sequences */
 } finder;
 
 void tal_distinct_deinit(tal_distinct *distinct)
 {
     tal_seqset_destroy(distinct->sequences);
-    tal_free(distinct->copy_counts);
     tal_free(distinct->ids);
     *distinct = (tal_distinct){0};
 }
@@ -148,6 +157,8 @@ static tal_status sort_keys(finder *self, tal_buffer *sorted)
             tal_buffer_append(tal_outbox_at(&outbox, 0, rank), &self->keys[i], sizeof(record_key));
     }
     status = tal_comm_agree(self->comm, status);
+    tal_free(self->keys);
+    self->keys = NULL;
     if (status == TAL_OK)
         status = tal_outbox_exchange(&outbox, self->comm, sorted, NULL);
     if (status == TAL_OK && sorted->bytes > 0)
@@ -194,29 +205,21 @@ static tal_status number_runs(finder *self, const tal_buffer *sorted, tal_buffer
     return status;
 }
 
-/* Send the first records' residues to the owners of their ids. Collective; agreed status. */
-static tal_status deal_sequences(finder *self, tal_buffer *received)
+/* Tell the owners of ids what they will get. Collective; agreed status. */
+static tal_status announce_sequences(finder *self, tal_buffer *received)
 {
-    static const uint8_t zeros[8];
     tal_outbox outbox = {0};
     tal_status status = tal_outbox_init(&outbox, 1, self->rank_count);
     for (tal_lid lid = 0; status == TAL_OK && lid < tal_seqset_count(self->set); lid++) {
         const record_answer *answer = &self->answers[lid];
-        if (answer->copy_count == 0)
-            continue;
-        tal_buffer *out = tal_outbox_at(&outbox, 0, answer->id % self->rank_count);
-        sequence_head head = {
+        const sequence_head head = {
             .id = answer->id,
             .gid = tal_seqset_gid(self->set, lid),
-            .copy_count =
-                answer->copy_count < UINT32_MAX ? (uint32_t)answer->copy_count : UINT32_MAX,
-            .len = tal_seqset_len(self->set, lid),
+            .len = (uint64_t)tal_seqset_len(self->set, lid),
         };
-        status = tal_buffer_append(out, &head, sizeof(head));
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, tal_seqset_residues(self->set, lid), (size_t)head.len);
-        if (status == TAL_OK)
-            status = tal_buffer_append(out, zeros, (8 - out->bytes % 8) % 8);
+        if (answer->copy_count > 0)
+            status = tal_buffer_append(tal_outbox_at(&outbox, 0, answer->id % self->rank_count),
+                                       &head, sizeof(head));
     }
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK)
@@ -225,39 +228,86 @@ static tal_status deal_sequences(finder *self, tal_buffer *received)
     return status;
 }
 
-/* Build the owned set, in order of ids. */
-static tal_status collect_sequences(finder *self, const tal_buffer *received)
+/* Give the owned set, in order of ids, its shape. */
+static tal_status shape_sequences(finder *self, const tal_buffer *received)
 {
     tal_distinct *distinct = self->distinct;
     const uint64_t rank = (uint64_t)tal_comm_rank(self->comm);
     const uint64_t ranks = self->rank_count;
     const uint64_t owned = distinct->count / ranks + (rank < distinct->count % ranks);
+    const sequence_head *heads = (const sequence_head *)(const void *)received->data;
     if (owned >= UINT32_MAX)
         return tal_fail(TAL_ERR_MEMORY, "a rank cannot own %" PRIu64 " sequences; use more ranks",
                         owned);
-    size_t *at = tal_alloc_array((size_t)owned, sizeof(*at));
-    distinct->copy_counts = tal_alloc_array((size_t)owned, sizeof(*distinct->copy_counts));
-    tal_status status = tal_seqset_create(tal_seqset_alphabet(self->set), &distinct->sequences);
-    if (status == TAL_OK && (at == NULL || distinct->copy_counts == NULL))
-        status = TAL_ERR_MEMORY;
+    TAL_ASSERT(received->bytes / sizeof(*heads) == owned);
     uint64_t residue_count = 0;
-    sequence_head head;
-    for (size_t i = 0; status == TAL_OK && i < received->bytes;) {
-        memcpy(&head, received->data + i, sizeof(head));
-        at[head.id / ranks] = i;
-        residue_count += (uint64_t)head.len;
-        i += sizeof(head) + ((size_t)head.len + 7) / 8 * 8;
-    }
+    for (uint64_t i = 0; i < owned; i++)
+        residue_count += heads[i].len;
+    tal_status status = tal_seqset_create(tal_seqset_alphabet(self->set), &distinct->sequences);
     if (status == TAL_OK)
-        status = tal_seqset_reserve(distinct->sequences, residue_count);
-    for (uint64_t local = 0; status == TAL_OK && local < owned; local++) {
-        memcpy(&head, received->data + at[local], sizeof(head));
-        distinct->copy_counts[local] = head.copy_count;
         status =
-            tal_seqset_append(distinct->sequences, head.gid,
-                              received->data + at[local] + sizeof(head), (size_t)head.len, "", 0);
+            tal_seqset_shape(distinct->sequences, (tal_lid)owned, residue_count, &self->arrays);
+    if (status != TAL_OK)
+        return status;
+    for (uint64_t i = 0; i < owned; i++) {
+        self->arrays.gids[heads[i].id / ranks] = heads[i].gid;
+        self->arrays.residue_begin[heads[i].id / ranks + 1] = heads[i].len;
     }
-    tal_free(at);
+    for (uint64_t local = 0; local < owned; local++)
+        self->arrays.residue_begin[local + 1] += self->arrays.residue_begin[local];
+    return TAL_OK;
+}
+
+/* The residues of the first records from *next on, as many as are sent at a time. */
+static tal_status send_residues(const finder *self, tal_lid *next, tal_outbox *outbox)
+{
+    tal_status status = TAL_OK;
+    uint64_t bytes = 0;
+    for (; status == TAL_OK && *next < tal_seqset_count(self->set) && bytes < DEAL_BYTES; ++*next) {
+        const record_answer *answer = &self->answers[*next];
+        const residue_head head = {answer->id, (uint64_t)tal_seqset_len(self->set, *next)};
+        if (answer->copy_count == 0)
+            continue;
+        bytes += sizeof(head) + head.len;
+        status = tal_outbox_append(tal_outbox_at(outbox, 0, answer->id % self->rank_count), &head,
+                                   sizeof(head), tal_seqset_residues(self->set, *next),
+                                   (size_t)head.len);
+    }
+    return status;
+}
+
+static void take_residues(const finder *self, const tal_buffer *received)
+{
+    for (size_t at = 0; at < received->bytes;) {
+        residue_head head;
+        memcpy(&head, received->data + at, sizeof(head));
+        at += sizeof(head);
+        memcpy(self->arrays.residues + self->arrays.residue_begin[head.id / self->rank_count],
+               received->data + at, (size_t)head.len);
+        at += ((size_t)head.len + 7) / 8 * 8;
+    }
+}
+
+/* Send the first records' residues to the owners of their ids, in rounds. Collective; agreed
+ * status. */
+static tal_status deal_sequences(finder *self)
+{
+    tal_outbox outbox = {0};
+    tal_buffer received = {0};
+    tal_lid next = 0;
+    tal_status status = tal_comm_agree(self->comm, tal_outbox_init(&outbox, 1, self->rank_count));
+    for (uint64_t is_more = 1; status == TAL_OK && is_more != 0;) {
+        tal_buffer_reset(&received);
+        status = tal_comm_agree(self->comm, send_residues(self, &next, &outbox));
+        if (status == TAL_OK)
+            status = tal_outbox_exchange(&outbox, self->comm, &received, NULL);
+        if (status == TAL_OK)
+            take_residues(self, &received);
+        is_more = next < tal_seqset_count(self->set);
+        tal_comm_max_u64(self->comm, &is_more, 1);
+    }
+    tal_buffer_deinit(&received);
+    tal_outbox_deinit(&outbox);
     return status;
 }
 
@@ -268,54 +318,76 @@ static tal_status answer_residues(const void *context, uint64_t local, tal_buffe
                              (size_t)tal_seqset_len(sequences, (tal_lid)local));
 }
 
+/* A record that is a copy of the sequence `id`. */
+typedef struct copy {
+    uint64_t id;
+    tal_lid lid;
+} copy;
+
 static int compare_ids(const void *left, const void *right)
 {
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
+    const copy *a = left;
+    const copy *b = right;
+    return (a->id > b->id) - (a->id < b->id);
 }
 
-/* Compare every copy with the sequence its id stands for. Collective; agreed status. */
-static tal_status compare_copies(finder *self)
+/* Compare the copies [begin, end), by id, with what their owners have. Collective; agreed status.
+ */
+static tal_status compare_run(const finder *self, const copy *copies, size_t begin, size_t end)
 {
-    const tal_lid count = tal_seqset_count(self->set);
-    uint64_t *wanted = tal_alloc_array(count, sizeof(*wanted));
     tal_replies replies = {0};
+    uint64_t *wanted = tal_alloc_array(end - begin, sizeof(*wanted));
     size_t wanted_count = 0;
-    for (tal_lid lid = 0; wanted != NULL && lid < count; lid++)
-        if (self->answers[lid].copy_count == 0)
-            wanted[wanted_count++] = self->answers[lid].id;
+    for (size_t i = begin; wanted != NULL && i < end; i++)
+        if (i == begin || copies[i].id != copies[i - 1].id)
+            wanted[wanted_count++] = copies[i].id;
     tal_status status = tal_comm_agree(self->comm, wanted == NULL ? TAL_ERR_MEMORY : TAL_OK);
-    if (status != TAL_OK)
-        goto done;
-    if (wanted_count > 0)
-        qsort(wanted, wanted_count, sizeof(*wanted), compare_ids);
-    size_t distinct_count = 0;
-    for (size_t i = 0; i < wanted_count; i++)
-        if (i == 0 || wanted[i] != wanted[i - 1])
-            wanted[distinct_count++] = wanted[i];
-    status = tal_owners_ask(self->comm, wanted, distinct_count, answer_residues,
-                            self->distinct->sequences, &replies);
-    if (status != TAL_OK)
-        goto done;
-    for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++) {
-        if (self->answers[lid].copy_count != 0)
-            continue;
-        const uint64_t *found =
-            bsearch(&self->answers[lid].id, wanted, distinct_count, sizeof(*wanted), compare_ids);
-        size_t i = (size_t)(found - wanted);
-        size_t len = (size_t)tal_seqset_len(self->set, lid);
-        if (replies.bytes[i] != len || memcmp(replies.data.data + replies.at[i],
-                                              tal_seqset_residues(self->set, lid), len) != 0)
+    if (status == TAL_OK)
+        status = tal_owners_ask(self->comm, wanted, wanted_count, answer_residues,
+                                self->distinct->sequences, &replies);
+    size_t place = 0;
+    for (size_t i = begin; status == TAL_OK && i < end; i++) {
+        const tal_lid lid = copies[i].lid;
+        const size_t len = (size_t)tal_seqset_len(self->set, lid);
+        place += i > begin && copies[i].id != copies[i - 1].id;
+        if (replies.bytes[place] != len || memcmp(replies.data.data + replies.at[place],
+                                                  tal_seqset_residues(self->set, lid), len) != 0)
             status = tal_fail(TAL_ERR_DATA,
                               "sequence '%.60s' has the 128-bit hash of another one: "
                               "this input cannot be reduced",
                               tal_seqset_header(self->set, lid));
     }
-    status = tal_comm_agree(self->comm, status);
-done:
     tal_replies_deinit(&replies);
     tal_free(wanted);
+    return tal_comm_agree(self->comm, status);
+}
+
+/* Compare every copy with the sequence its id stands for, in rounds. Collective; agreed status. */
+static tal_status compare_copies(finder *self)
+{
+    const tal_lid count = tal_seqset_count(self->set);
+    size_t copy_count = 0;
+    for (tal_lid lid = 0; lid < count; lid++)
+        copy_count += self->answers[lid].copy_count == 0;
+    copy *copies = tal_alloc_array(copy_count, sizeof(*copies));
+    tal_status status = tal_comm_agree(self->comm, copies == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    copy_count = 0;
+    for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++)
+        if (self->answers[lid].copy_count == 0)
+            copies[copy_count++] = (copy){self->answers[lid].id, lid};
+    if (status == TAL_OK && copy_count > 0)
+        qsort(copies, copy_count, sizeof(*copies), compare_ids);
+    size_t begin = 0;
+    for (uint64_t is_more = 1; status == TAL_OK && is_more != 0;) {
+        size_t end = begin;
+        for (uint64_t bytes = 0; end < copy_count && bytes < DEAL_BYTES; end++)
+            bytes += (uint64_t)tal_seqset_len(self->set, copies[end].lid);
+        status = compare_run(self, copies, begin, end);
+        begin = end;
+        is_more = begin < copy_count;
+        tal_comm_max_u64(self->comm, &is_more, 1);
+    }
+    tal_free(copies);
     return status;
 }
 
@@ -344,7 +416,7 @@ tal_status tal_distinct_find(tal_comm *comm, tal_team *team, const tal_seqset *s
         .answers = tal_alloc_array(count, sizeof(record_answer)),
         .distinct = &distinct,
     };
-    tal_buffer sorted = {0}, answers = {0}, sequences = {0};
+    tal_buffer sorted = {0}, answers = {0}, heads = {0};
     bool is_complete = distinct.ids != NULL && self.keys != NULL && self.answers != NULL;
     tal_status status = is_complete ? TAL_OK : TAL_ERR_MEMORY;
     const tal_loop loop = {
@@ -357,21 +429,22 @@ tal_status tal_distinct_find(tal_comm *comm, tal_team *team, const tal_seqset *s
     if (status == TAL_OK)
         status = number_runs(&self, &sorted, &answers);
     tal_buffer_deinit(&sorted);
-    if (status != TAL_OK)
-        goto done;
-    take_answers(&self, &answers);
-    status = deal_sequences(&self, &sequences);
     if (status == TAL_OK)
-        status = tal_comm_agree(comm, collect_sequences(&self, &sequences));
+        take_answers(&self, &answers);
+    tal_buffer_deinit(&answers);
+    if (status == TAL_OK)
+        status = announce_sequences(&self, &heads);
+    if (status == TAL_OK)
+        status = tal_comm_agree(comm, shape_sequences(&self, &heads));
+    tal_buffer_deinit(&heads);
+    if (status == TAL_OK)
+        status = deal_sequences(&self);
     if (status == TAL_OK)
         status = compare_copies(&self);
-done:
     if (status == TAL_OK)
         *out_distinct = distinct;
     else
         tal_distinct_deinit(&distinct);
-    tal_buffer_deinit(&sequences);
-    tal_buffer_deinit(&answers);
     tal_free(self.answers);
     tal_free(self.keys);
     return status;

@@ -15,7 +15,6 @@ typedef struct tal_distinct {
     /* What this rank owns: entry `local` is id local * ranks + rank. gids of `sequences` are those
      * of the first records in the input that hold them. */
     tal_seqset *sequences;
-    uint32_t *copy_counts; /* records that hold it; capped */
     /* Of the records of the input share: by lid. */
     uint64_t *ids;
     /* Over all ranks. */

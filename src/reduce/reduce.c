@@ -20,7 +20,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { TRACE_BYTES_MAX = 64 << 20, TRACE_BYTES_MIN = 1 << 20, TRACE_SHARE = 16 };
+enum {
+    /* For tracing a thread may take this part of a limit. */
+    TRACE_SHARE = 64,
+    TRACE_BYTES_MIN = 1 << 20,
+    TRACE_BYTES_MAX = 64 << 20,
+    /* Sequences whose fates are told at a time. */
+    ASSIGN_ROUNDS = 16,
+    ASSIGN_MIN = 1 << 14,
+};
 
 /* What a record is told of its sequence; the edits follow. */
 typedef struct fate {
@@ -327,14 +335,58 @@ static tal_status assign_record(const tal_reduction *self, const tal_seqset *set
     return tal_assignment_set(assignment, lid, &assigned);
 }
 
-/* Tell every record what became of its sequence. Collective; agreed status. */
+/* Tell the records of the sequences `wanted`, which rise, what became of them. Collective; agreed
+ * status. */
+static tal_status assign_some(const fates *state, const tal_seqset *set, const uint64_t *wanted,
+                              size_t wanted_count, tal_assignment *assignment)
+{
+    const tal_reduction *self = state->self;
+    tal_replies replies = {0};
+    tal_status status =
+        tal_owners_ask(self->comm, wanted, wanted_count, answer_fate, state, &replies);
+    for (tal_lid lid = 0; status == TAL_OK && lid < tal_seqset_count(set); lid++) {
+        const uint64_t id = self->distinct.ids[lid];
+        if (wanted_count == 0 || id < wanted[0] || id > wanted[wanted_count - 1] ||
+            tal_seqset_gid(set, lid) < self->params->known_count)
+            continue;
+        const size_t i = tal_ids_find(wanted, wanted_count, id);
+        status = assign_record(self, set, lid, replies.data.data + replies.at[i], replies.bytes[i],
+                               assignment);
+    }
+    tal_replies_deinit(&replies);
+    return tal_comm_agree(self->comm, status);
+}
+
+/* Tell every record what became of its sequence, in rounds. Collective; agreed status. */
+static tal_status assign_all(const fates *state, const tal_seqset *set, uint64_t *wanted,
+                             tal_assignment *assignment)
+{
+    const tal_reduction *self = state->self;
+    const size_t count = tal_seqset_count(set);
+    memcpy(wanted, self->distinct.ids, count * sizeof(*wanted));
+    const size_t wanted_count = tal_ids_distinct(wanted, count);
+    uint64_t round = wanted_count / ASSIGN_ROUNDS + 1;
+    round = round < ASSIGN_MIN ? ASSIGN_MIN : round;
+    tal_comm_max_u64(self->comm, &round, 1);
+    uint64_t is_more = 1;
+    tal_status status = TAL_OK;
+    for (size_t begin = 0; status == TAL_OK && is_more != 0; begin += round) {
+        const size_t first = begin < wanted_count ? begin : wanted_count;
+        const size_t left = wanted_count - first;
+        status = assign_some(state, set, wanted + first, left < round ? left : round, assignment);
+        is_more = left > round;
+        tal_comm_max_u64(self->comm, &is_more, 1);
+    }
+    return status;
+}
+
+/* The answer for all records. Collective; agreed status. */
 static tal_status assign(const tal_reduction *self, const tal_seqset *set,
                          tal_assignment **out_assignment)
 {
-    const tal_lid count = tal_seqset_count(set);
-    tal_replies gids = {0}, replies = {0};
-    uint64_t *ids = NULL, *wanted = tal_alloc_array(count, sizeof(*wanted));
-    size_t id_count = 0, wanted_count = 0;
+    tal_replies gids = {0};
+    uint64_t *ids = NULL, *wanted = tal_alloc_array(tal_seqset_count(set), sizeof(*wanted));
+    size_t id_count = 0;
     tal_assignment *known = self->params->known, *assignment = known;
     tal_status status =
         wanted == NULL ? TAL_ERR_MEMORY : tal_reduction_list_representatives(self, &ids, &id_count);
@@ -343,26 +395,13 @@ static tal_status assign(const tal_reduction *self, const tal_seqset *set,
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK)
         status = tal_owners_ask(self->comm, ids, id_count, answer_gid, self, &gids);
-    if (status != TAL_OK)
-        goto done;
-    memcpy(wanted, self->distinct.ids, count * sizeof(*wanted));
-    wanted_count = tal_ids_distinct(wanted, count);
     const fates state = {self, ids, id_count, &gids};
-    status = tal_owners_ask(self->comm, wanted, wanted_count, answer_fate, &state, &replies);
-    for (tal_lid lid = 0; status == TAL_OK && lid < count; lid++) {
-        if (tal_seqset_gid(set, lid) < self->params->known_count)
-            continue;
-        size_t i = tal_ids_find(wanted, wanted_count, self->distinct.ids[lid]);
-        status = assign_record(self, set, lid, replies.data.data + replies.at[i], replies.bytes[i],
-                               assignment);
-    }
-    status = tal_comm_agree(self->comm, status);
-done:
+    if (status == TAL_OK)
+        status = assign_all(&state, set, wanted, assignment);
     if (status == TAL_OK)
         *out_assignment = assignment;
     else if (known == NULL)
         tal_assignment_destroy(assignment);
-    tal_replies_deinit(&replies);
     tal_replies_deinit(&gids);
     tal_free(ids);
     tal_free(wanted);
@@ -461,6 +500,14 @@ static tal_criteria make_criteria(const tal_reduce_params *params, size_t worker
     tal_kernel_table_init(&criteria.ladder.table, params->isa);
     tal_prover_init(&criteria.prover, &criteria.ladder.table, params->matrix, params->gaps);
     return criteria;
+}
+
+uint64_t tal_reduce_verifier_bytes(const tal_reduce_params *params, int32_t len_max,
+                                   int thread_count)
+{
+    const size_t workers = (size_t)thread_count;
+    const tal_criteria criteria = make_criteria(params, workers);
+    return workers * tal_verifier_bytes(&criteria, len_max);
 }
 
 tal_status tal_reduce(tal_comm *comm, tal_team *team, const tal_seqset *set,

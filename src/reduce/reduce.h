@@ -81,6 +81,11 @@ typedef struct tal_reduce_summary {
     uint64_t was_finished; /* 1: nothing was left to do after the state that was kept */
 } tal_reduce_summary;
 
+/* Memory that `thread_count` threads take to verify pairs of sequences of up to `len_max` residues,
+ * at most. Pure. */
+uint64_t tal_reduce_verifier_bytes(const tal_reduce_params *params, int32_t len_max,
+                                   int thread_count);
+
 /* Assign every record of `set`, this rank's share of the input. With known records their assignment
  * is continued: on success it is *out_assignment. With a keeper a reduction goes on from the state
  * that it finds, with the result of one that was never stopped, and keeps its state after each

@@ -25,6 +25,8 @@ typedef struct tal_pack_params {
     size_t parameter_count;
     const tal_result_attribute *results; /* go to the summary, TAL_PACK_RESULT_MAX at most */
     size_t result_count;
+    uint64_t memory_bytes; /* that the process may have in all: fewer blocks are in work at once; 0:
+                            * any */
 } tal_pack_params;
 
 enum { TAL_PACK_RESULT_MAX = 16 };
@@ -42,8 +44,8 @@ tal_status tal_pack_check_input(const char *path);
 tal_status tal_pack_join_info(const tal_container *base, tal_set_info *info);
 
 /* Write the file. Files that are not in `base` are read once more: TAL_ERR_DATA when it is not what
- * was loaded. Memory: the packed blocks, some 64 MiB, and the longest record's text. Collective;
- * agreed status. */
+ * was loaded. Memory: the packed blocks twice, some 128 MiB or what the limit leaves, and the
+ * longest record's text. TAL_ERR_MEMORY when that leaves nothing. Collective; agreed status. */
 tal_status tal_pack(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                     tal_pack_summary *out_summary);
 

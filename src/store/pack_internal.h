@@ -10,7 +10,9 @@
 enum {
     TAL_PACK_BLOCK_RESIDUES = 256 << 10, /* of members; a block has more where one record does */
     TAL_PACK_BLOCK_TEXT = 256 << 10,
-    TAL_PACK_ROUND_BLOCKS = 64, /* blocks of a rank that are in work together */
+    TAL_PACK_ROUND_BLOCKS = 64, /* blocks of a rank that are in work together, at most */
+    /* What each takes: sent and received, with edits, and packed. */
+    TAL_PACK_BLOCK_BYTES = 8 * TAL_PACK_BLOCK_RESIDUES,
     TAL_PACK_DICTIONARY_BYTES = 1 << 20,
 };
 /* Representatives profit from longer blocks: they have nothing else to lean on. */

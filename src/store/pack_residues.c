@@ -8,9 +8,13 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/resident.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of the memory that is left, blocks in work may have one part in so many: packed ones stay. */
+enum { ROOM_SHARE = 2 };
 
 /* A record on its way, followed by its codes and edits. */
 typedef struct parcel {
@@ -26,7 +30,8 @@ typedef struct parcel {
 typedef struct block_plan {
     uint64_t block_residues, block_count;
     uint64_t share; /* blocks of a rank */
-    uint64_t round; /* blocks of a rank in this round: [round, round + TAL_PACK_ROUND_BLOCKS) */
+    uint64_t round; /* blocks of a rank in this round: [round, round + round_blocks) */
+    uint64_t round_blocks;
     bool is_members;
 } block_plan;
 
@@ -40,7 +45,7 @@ static uint64_t block_of(const block_plan *plan, uint64_t residues_before)
 static bool is_due(const block_plan *plan, uint64_t block)
 {
     const uint64_t place = block % plan->share;
-    return place >= plan->round && place - plan->round < TAL_PACK_ROUND_BLOCKS;
+    return place >= plan->round && place - plan->round < plan->round_blocks;
 }
 
 /* What goes to whom: a list of (rank, lid, block), then sorted by rank. */
@@ -307,6 +312,28 @@ static tal_status pack_round(tal_team *team, const block_plan *plan, const tal_b
     return status;
 }
 
+/* As many blocks as there is memory for now. Collective; agreed status. */
+static tal_status choose_round(tal_comm *comm, const tal_pack_params *params, block_plan *plan)
+{
+    plan->round_blocks = TAL_PACK_ROUND_BLOCKS;
+    if (params->memory_bytes == 0)
+        return TAL_OK;
+    const uint64_t held = tal_resident_trim();
+    const uint64_t left = params->memory_bytes > held ? params->memory_bytes - held : 0;
+    const uint64_t fitting = left / ROOM_SHARE / TAL_PACK_BLOCK_BYTES;
+    uint64_t lack = TAL_PACK_ROUND_BLOCKS -
+                    (fitting < TAL_PACK_ROUND_BLOCKS ? fitting : (uint64_t)TAL_PACK_ROUND_BLOCKS);
+    tal_comm_max_u64(comm, &lack, 1);
+    plan->round_blocks = TAL_PACK_ROUND_BLOCKS - lack;
+    if (plan->round_blocks > 0)
+        return TAL_OK;
+    return tal_fail(
+        TAL_ERR_MEMORY,
+        "a rank needs about %d MiB more than --memory leaves to pack blocks; give more, "
+        "or more ranks",
+        ROOM_SHARE * TAL_PACK_BLOCK_BYTES >> 20);
+}
+
 static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                             const tal_pack_order *order, bool is_members,
                             tal_residue_codec **codecs, tal_container_writer *writer)
@@ -320,9 +347,11 @@ static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_param
     plan.share = (plan.block_count + rank_count - 1) / rank_count;
     tal_buffer received = {0};
     tal_status status = TAL_OK;
-    for (; plan.round < plan.share && status == TAL_OK; plan.round += TAL_PACK_ROUND_BLOCKS) {
-        tal_buffer_reset(&received);
-        status = exchange_parcels(comm, params, order, &plan, &received);
+    for (; plan.round < plan.share && status == TAL_OK; plan.round += plan.round_blocks) {
+        tal_buffer_deinit(&received);
+        status = choose_round(comm, params, &plan);
+        if (status == TAL_OK)
+            status = exchange_parcels(comm, params, order, &plan, &received);
         if (status == TAL_OK)
             status = tal_comm_agree(comm, pack_round(team, &plan, &received, codecs, writer));
     }

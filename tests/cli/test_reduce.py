@@ -40,6 +40,37 @@ class Reduce(cli.Case):
                     source, "--identity", identity, "--threads", threads, "--memory", memory,
                     ranks=ranks), (kind, ranks))
 
+    def test_a_memory_limit_is_kept_and_changes_nothing(self):
+        if "sanitize=none" not in self.run_ok("info").out:
+            self.skipTest("sanitizers take memory of their own")
+        source = self.path("large.fa")
+        self.run_ok("simulate", "--sequences", 25000, "--families", 12000, "--mean-length", 120,
+                    "--divergence", 0.2, "-o", source, "--no-truth", "--quiet")
+        options = ("--identity", 50, "--threads", 1, "--residual-sample", 0)
+        free, out = self.path("free.h5"), self.path("set.h5")
+
+        def peak(result):
+            value, unit = re.search(r"at most ([\d.]+) (\wiB) of memory", result.err).groups()
+            return float(value) * {"MiB": 1, "GiB": 1024}[unit]
+
+        expected = self.run_ok("reduce", source, *options, "-o", free, "--clusters",
+                               self.path("free.tsv"))
+        for ranks in (1, 2, 3):
+            plan = self.run_ok("reduce", source, *options, "-o", out, "--dry-run", ranks=ranks).out
+            limit = int(re.search(r"memory of each rank +(\d+) MiB", plan).group(1)) + 6
+            self.assertGreater(peak(expected), limit)
+            result = self.run_ok("reduce", source, *options, "-o", out, "--clusters",
+                                 self.path("set.tsv"), "--force", "--memory", f"{limit}M",
+                                 ranks=ranks)
+            self.assertLess(peak(result), limit, ranks)
+            self.assertEqual(cli.sha256(self.path("free.tsv")), cli.sha256(self.path("set.tsv")))
+        self.run_ok("verify", out, "--threads", 2)
+        for ranks in (1, 2):
+            self.expect_error(71, ["at least", "--memory"], "reduce", source, "-o",
+                              self.path("none.h5"), "--memory", "20M", ranks=ranks)
+        self.assertFalse(os.path.exists(self.path("none.h5")))
+        self.assertFalse(os.path.exists(self.path("none.h5.job")))
+
     def test_the_order_of_the_input_does_not_matter(self):
         source = self.simulate("protein")
         all_records = records(source)
