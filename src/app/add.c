@@ -1,6 +1,7 @@
 /* talaria add: more sequences into a reduced set. */
 #include "app/command.h"
 #include "app/option_rows.h"
+#include "app/reduce_plan.h"
 #include "app/reduced.h"
 #include "app/team_setup.h"
 #include "base/alloc.h"
@@ -56,8 +57,8 @@ static tal_status open_base(add_run *self)
     return status;
 }
 
-/* The new records, numbered behind the old ones. Collective; agreed status. */
-static tal_status load_new(add_run *self)
+/* Load the new files, or only count them for a plan. Collective; agreed status. */
+static tal_status read_new(add_run *self, tal_reduce_needs *needs, bool *out_is_counted)
 {
     const int count = tal_run_argument_count(self->run) - 1;
     const char **paths = tal_alloc_array((size_t)count, sizeof(*paths));
@@ -73,15 +74,42 @@ static tal_status load_new(add_run *self)
         .alphabet = (tal_alphabet_choice)tal_run_choice(self->run, "type"),
         .open_file_limit = (int)tal_run_int(self->run, "open-files"),
     };
-    status = tal_load_partition(self->comm, &params, &self->set, &self->info);
+    status = needs == NULL ? tal_load_partition(self->comm, &params, &self->set, &self->info)
+                           : tal_reduce_plan_count(self->comm, &params, needs, out_is_counted);
+    tal_free(paths);
+    return status;
+}
+
+/* Where a limit is to be kept, see what the old and the new records need. Collective; agreed
+ * status. */
+static tal_status plan(add_run *self)
+{
+    tal_reduce_needs needs = {
+        .sequence_count = tal_container_count(self->base, TAL_BLOCKS_TEXT),
+        .residue_count = tal_container_amount(self->base, TAL_BLOCKS_REPRESENTATIVES) +
+                         tal_container_amount(self->base, TAL_BLOCKS_MEMBERS),
+        .rank_count = (uint64_t)tal_comm_size(self->comm),
+        .thread_count = tal_team_size(self->team),
+        .has_set = true,
+    };
+    bool is_counted = false;
+    if (self->params.memory_bytes == 0)
+        return TAL_OK;
+    tal_status status = read_new(self, &needs, &is_counted);
+    return status == TAL_OK && is_counted ? tal_reduce_plan_check(&needs, &self->params) : status;
+}
+
+/* The new records, numbered behind the old ones. Collective; agreed status. */
+static tal_status load_new(add_run *self)
+{
+    tal_status status = read_new(self, NULL, NULL);
     if (status == TAL_OK && self->info.alphabet != tal_container_alphabet(self->base))
         status = tal_fail(TAL_ERR_DATA,
                           "cannot add '%s' to '%s': its sequences are %ss, those of the set are "
                           "%ss; give '--type' if that is not so",
-                          paths[0], tal_container_path(self->base),
+                          tal_run_argument(self->run, 1), tal_container_path(self->base),
                           tal_alphabet_name(self->info.alphabet),
                           tal_alphabet_name(tal_container_alphabet(self->base)));
-    tal_free(paths);
     const uint64_t known = tal_container_count(self->base, TAL_BLOCKS_TEXT);
     for (tal_lid lid = 0; status == TAL_OK && lid < tal_seqset_count(self->set); lid++)
         tal_seqset_set_gid(self->set, lid, known + tal_seqset_gid(self->set, lid));
@@ -144,9 +172,11 @@ static tal_status run_add(tal_run *run)
     tal_stop_install(false);
     tal_status status = tal_comm_agree(self.comm, open_base(&self));
     if (status == TAL_OK)
-        status = load_new(&self);
-    if (status == TAL_OK)
         status = tal_team_setup(run, &self.team);
+    if (status == TAL_OK)
+        status = plan(&self);
+    if (status == TAL_OK)
+        status = load_new(&self);
     if (status == TAL_OK)
         status = load_old(&self);
     if (status == TAL_OK)

@@ -3,6 +3,7 @@
 
 #include "app/memory_plan.h"
 #include "base/resident.h"
+#include "reduce/rounds.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -23,7 +24,6 @@ enum {
     ASSIGNED_BYTES = 72, /* of a record: assignment.c */
     TABLE_BYTES = 400,   /* a row of the clusters, sent and received, with its name */
     PLACE_BYTES = 264,   /* while the order of a set is made: pack_order.c */
-    KMERS = 120,         /* of a sequence in a round, at most: rounds.c */
     KMER_BYTES = 48,     /* while they are gathered and sorted */
     PASSES = 64,         /* of hash space, and the parts of a round: candidates.c */
     PAIRS = 8,           /* of a k-mer */
@@ -37,6 +37,17 @@ enum {
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+/* K-mers of a sequence in the round that has most of them. */
+static uint64_t kmers_of(const tal_reduce_needs *needs, const tal_reduce_params *params)
+{
+    const tal_rounds rounds =
+        tal_rounds_for(needs->alphabet, params->identity, needs->residue_count);
+    uint64_t most = rounds.degrees.kmer_limit;
+    for (size_t i = 0; i < rounds.count; i++)
+        most = max_u64(most, rounds.seeds[i].kmer_limit);
+    return most;
 }
 
 tal_reduce_plan tal_reduce_plan_make(const tal_reduce_needs *needs, const tal_reduce_params *params)
@@ -54,7 +65,7 @@ tal_reduce_plan tal_reduce_plan_make(const tal_reduce_needs *needs, const tal_re
     const uint64_t owned = residues + SEQUENCE_BYTES * sequences;
     plan.distinct =
         held + ROUND_BYTES + max_u64(KEY_BYTES * sequences, owned + ANSWER_BYTES * sequences);
-    const uint64_t kmers = sequences * KMERS;
+    const uint64_t kmers = sequences * kmers_of(needs, params);
     const uint64_t work = kmers * KMER_BYTES / PASSES + kmers * PAIRS * KMER_BYTES / PARTS;
     plan.rounds =
         held + owned + VERTEX_BYTES * sequences +

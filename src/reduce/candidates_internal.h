@@ -14,8 +14,11 @@ typedef struct tal_parts {
     bool is_measured;                 /* else: one part, which fits whatever it takes */
     uint64_t ends[TAL_PART_BUCKETS];  /* priorities, rising */
     uint64_t costs[TAL_PART_BUCKETS]; /* bytes of the rank that takes most */
-    _Atomic uint64_t *counts;         /* pairs, by the rank they go to, then by bucket */
-    size_t next;                      /* bucket that the next part begins with */
+    /* Likewise, of representatives of other ranks; all parts together have no more than there is.
+     */
+    uint64_t ghosts[TAL_PART_BUCKETS];
+    _Atomic uint64_t *counts; /* pairs, by the rank they go to, then by bucket */
+    size_t next;              /* bucket that the next part begins with */
     uint64_t kmer_bytes; /* of one pass, while they are gathered, of the rank that takes most */
 } tal_parts;
 

@@ -39,6 +39,28 @@ static uint64_t pair_bytes(const tal_reduction *self, uint64_t sent, uint64_t re
     return pairs > each * received ? pairs : each * received;
 }
 
+/* Residues of other ranks' sequences that could stand for those of `residues` residues in all, that
+ * have so many pairs: each pair brings one about as long as coverage allows. */
+static uint64_t ghost_bytes(const tal_reduction *self, uint64_t pairs, uint64_t sequences,
+                            uint64_t residues)
+{
+    const tal_criteria *criteria = self->criteria;
+    if (self->rank_count == 1 || sequences == 0)
+        return 0;
+    uint64_t len = residues / sequences + 1;
+    if (criteria->coverage_mode == TAL_COVERAGE_MEMBER || criteria->coverage == 0)
+        len = (uint64_t)self->len_max;
+    else
+        len = len * TAL_REDUCE_SHARE_ONE / (uint64_t)criteria->coverage;
+    return pairs * len;
+}
+
+/* What ghosts take at most: all sequences there are. */
+static uint64_t cap_ghosts(const tal_reduction *self, uint64_t bytes)
+{
+    return bytes < self->distinct.residue_count ? bytes : self->distinct.residue_count;
+}
+
 /* The k-mers of this rank's sequences in the pool, at most. */
 static uint64_t count_kmers(const tal_candidate_search *search)
 {
@@ -127,9 +149,10 @@ tal_status tal_parts_plan(tal_candidate_search *search)
     tal_parts *parts = &search->parts;
     const uint64_t room = tal_reduction_room(self), kmers = count_kmers(search);
     const uint64_t pairs = kmers * search->seed->centre_limit;
-    uint64_t bytes =
-        KMER_BYTES * kmers + pair_bytes(self, pairs, pairs) +
-        proof_bytes(self->criteria, tal_seqset_residue_count(self->distinct.sequences));
+    const uint64_t residues = tal_seqset_residue_count(self->distinct.sequences);
+    uint64_t bytes = KMER_BYTES * kmers + pair_bytes(self, pairs, pairs) +
+                     proof_bytes(self->criteria, residues) +
+                     cap_ghosts(self, ghost_bytes(self, pairs, self->count, residues));
     tal_comm_max_u64(self->comm, &bytes, 1);
     search->pass_count = 1;
     if (bytes <= room)
@@ -183,15 +206,22 @@ tal_status tal_parts_sum(tal_candidate_search *search)
         sent[i % TAL_PART_BUCKETS] += pairs[i];
     }
     tal_comm_sum_u64(self->comm, pairs, rows * TAL_PART_BUCKETS);
-    uint64_t residues[TAL_PART_BUCKETS] = {0};
-    for (tal_lid local = 0; local < self->count; local++)
-        if (self->is_in_pool[local])
-            residues[bucket_of(parts, self->priorities[local])] +=
-                (uint64_t)tal_seqset_len(self->distinct.sequences, local);
-    for (size_t i = 0; i < TAL_PART_BUCKETS; i++)
-        parts->costs[i] = pair_bytes(self, sent[i], pairs[self->rank * TAL_PART_BUCKETS + i]) +
-                          proof_bytes(self->criteria, residues[i]);
+    uint64_t sequences[TAL_PART_BUCKETS] = {0}, residues[TAL_PART_BUCKETS] = {0};
+    for (tal_lid local = 0; local < self->count; local++) {
+        if (!self->is_in_pool[local])
+            continue;
+        const size_t bucket = bucket_of(parts, self->priorities[local]);
+        sequences[bucket]++;
+        residues[bucket] += (uint64_t)tal_seqset_len(self->distinct.sequences, local);
+    }
+    for (size_t i = 0; i < TAL_PART_BUCKETS; i++) {
+        const uint64_t received = pairs[self->rank * TAL_PART_BUCKETS + i];
+        parts->costs[i] =
+            pair_bytes(self, sent[i], received) + proof_bytes(self->criteria, residues[i]);
+        parts->ghosts[i] = ghost_bytes(self, received, sequences[i], residues[i]);
+    }
     tal_comm_max_u64(self->comm, parts->costs, TAL_PART_BUCKETS);
+    tal_comm_max_u64(self->comm, parts->ghosts, TAL_PART_BUCKETS);
     tal_free(pairs);
     tal_free((void *)parts->counts);
     parts->counts = NULL;
@@ -210,13 +240,15 @@ tal_status tal_parts_next(tal_candidate_search *search, bool *out_is_last)
     uint64_t room = tal_reduction_room(self);
     /* Of the only pass k-mers are in memory already. */
     const uint64_t kmers = search->pass_count == 1 ? 0 : parts->kmer_bytes;
-    uint64_t taken = kmers + parts->costs[parts->next];
-    if (taken > room && self->params->memory_bytes > 0)
-        return tal_reduction_refuse(self, taken, room);
-    for (parts->next++; parts->next < TAL_PART_BUCKETS; parts->next++) {
+    uint64_t taken = kmers, ghosts = 0;
+    for (size_t first = parts->next; parts->next < TAL_PART_BUCKETS; parts->next++) {
         taken += parts->costs[parts->next];
-        if (taken > room)
+        ghosts += parts->ghosts[parts->next];
+        const uint64_t all = taken + cap_ghosts(self, ghosts);
+        if (all > room && parts->next > first)
             break;
+        if (all > room && self->params->memory_bytes > 0)
+            return tal_reduction_refuse(self, all, room);
     }
     *out_is_last = parts->next == TAL_PART_BUCKETS;
     self->part_end = *out_is_last ? UINT64_MAX : parts->ends[parts->next - 1];
