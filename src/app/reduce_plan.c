@@ -24,7 +24,7 @@ enum {
     ASSIGNED_BYTES = 72, /* of a record: assignment.c */
     TABLE_BYTES = 400,   /* a row of the clusters, sent and received, with its name */
     PLACE_BYTES = 264,   /* while the order of a set is made: pack_order.c */
-    KMER_BYTES = 48,     /* while they are gathered and sorted */
+    KMER_BYTES = 54,     /* while they are gathered and sorted */
     PASSES = 64,         /* of hash space, and the parts of a round: candidates.c */
     PAIRS = 8,           /* of a k-mer */
     PARTS = 256,

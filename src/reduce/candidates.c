@@ -33,16 +33,23 @@ enum {
 
 typedef tal_candidate_search search;
 
-/* Which pass a k-mer belongs to: by bits that neither owner nor bucket is chosen by. */
-static uint64_t pass_of(uint64_t hash, uint64_t pass_count)
+/* What k-mers are dealt and sorted by: of those kept hashes are small, but their lower halves are
+ * spread evenly. */
+static uint64_t key_of(uint64_t hash)
 {
-    return pass_count == 1 ? 0 : (hash & UINT32_MAX) * pass_count >> 32;
+    return hash << 32 | hash >> 32;
 }
 
-/* The rank that owns a hash: equal ranges of hash space. */
-static size_t owner_of(uint64_t hash, uint64_t rank_count)
+/* Which pass a key belongs to: by even bits that neither owner nor bucket is chosen by. */
+static uint64_t pass_of(uint64_t key, uint64_t pass_count)
 {
-    return (size_t)((hash >> 32) * rank_count >> 32);
+    return pass_count == 1 ? 0 : (key >> 16 & UINT32_MAX) * pass_count >> 32;
+}
+
+/* The rank that owns a key: equal ranges of keys. */
+static size_t owner_of(uint64_t key, uint64_t rank_count)
+{
+    return (size_t)((key >> 32) * rank_count >> 32);
 }
 
 static tal_status extract(void *context, int worker, size_t unit)
@@ -63,17 +70,18 @@ static tal_status extract(void *context, int worker, size_t unit)
         const tal_kmer *items = (const tal_kmer *)(const void *)kmers->data;
         const size_t count = kmers->bytes / sizeof(*items);
         for (size_t k = 0; status == TAL_OK && k < count; k++) {
-            if (pass_of(items[k].hash, state->pass_count) != state->pass)
+            const uint64_t key = key_of(items[k].hash);
+            if (pass_of(key, state->pass_count) != state->pass)
                 continue;
             const tal_sort_record tuple = {
-                .key = items[k].hash,
+                .key = key,
                 .sub = self->priorities[local],
                 .rest =
                     (uint64_t)len << 32 | (uint64_t)items[k].position << 1 | items[k].is_reverse,
             };
-            status = tal_buffer_append(tal_outbox_at(&state->outbox, (size_t)worker,
-                                                     owner_of(tuple.key, self->rank_count)),
-                                       &tuple, sizeof(tuple));
+            status = tal_buffer_append(
+                tal_outbox_at(&state->outbox, (size_t)worker, owner_of(key, self->rank_count)),
+                &tuple, sizeof(tuple));
         }
         if (status != TAL_OK)
             return status;

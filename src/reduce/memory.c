@@ -10,6 +10,9 @@
 
 #include <inttypes.h>
 
+/* What MPI takes more of as messages grow, and pieces too small to count. */
+#define RESERVE_BYTES (UINT64_C(8) << 20)
+
 /* What threads may take more of while they verify. */
 static uint64_t verifier_bytes(const tal_reduction *self)
 {
@@ -21,7 +24,7 @@ uint64_t tal_reduction_room(const tal_reduction *self)
     const uint64_t limit = self->params->memory_bytes, work = self->params->work_bytes;
     uint64_t room = work == 0 ? UINT64_MAX : work;
     if (limit > 0) {
-        const uint64_t held = tal_resident_trim() + verifier_bytes(self);
+        const uint64_t held = tal_resident_trim() + verifier_bytes(self) + RESERVE_BYTES;
         const uint64_t left = limit > held ? limit - held : 0;
         uint64_t lack = UINT64_MAX - (left < room ? left : room);
         tal_comm_max_u64(self->comm, &lack, 1);

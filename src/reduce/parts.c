@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    /* Of a k-mer: sent or received, and sorted into a second array. */
-    KMER_BYTES = 2 * sizeof(tal_sort_record),
+    /* Of a k-mer: sent or received, and sorted into a second array; some ranks get more of them. */
+    KMER_BYTES = 2 * sizeof(tal_sort_record) + sizeof(tal_sort_record) / 4,
     /* Of a candidate of another rank: its ghost (twice while they are listed), the question for it
      * on its way and with its owner. */
     GHOST_BYTES = 2 * 32 + 2 * 16,
