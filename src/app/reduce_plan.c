@@ -68,7 +68,7 @@ tal_reduce_plan tal_reduce_plan_make(const tal_reduce_needs *needs, const tal_re
     const uint64_t kmers = sequences * kmers_of(needs, params);
     const uint64_t work = kmers * KMER_BYTES / PASSES + kmers * PAIRS * KMER_BYTES / PARTS;
     plan.rounds =
-        held + owned + VERTEX_BYTES * sequences +
+        held + owned + VERTEX_BYTES * sequences + ROUND_BYTES +
         threads * tal_reduce_verifier_bytes(&least, (int32_t)needs->len_max, (int)threads) +
         max_u64(work, STATE_BYTES * sequences);
     plan.tables = held + (ASSIGNED_BYTES + TABLE_BYTES) * sequences;

@@ -13,6 +13,9 @@ typedef struct back_edge {
     uint64_t is_reverse;
 } back_edge;
 
+/* Of a candidate: an edge of both, and what tells the other of it, sent and received. */
+enum { EDGE_BYTES = 2 * sizeof(tal_cover_edge) + 2 * sizeof(back_edge) };
+
 static uint64_t owner_of(const tal_cover *state, uint64_t id)
 {
     return id % state->self->rank_count;
@@ -169,11 +172,23 @@ static tal_status init_outboxes(tal_cover *state)
                             : status;
 }
 
+/* Whether all edges fit under the limit. Collective; the same on all ranks. */
+static tal_status check_room(const tal_reduction *self)
+{
+    uint64_t bytes = EDGE_BYTES * self->candidate_total;
+    const uint64_t room = tal_reduction_room(self);
+    tal_comm_max_u64(self->comm, &bytes, 1);
+    return self->params->memory_bytes > 0 && bytes > room ? tal_reduction_refuse(self, bytes, room)
+                                                          : TAL_OK;
+}
+
 tal_status tal_cover_connect(tal_cover *state)
 {
     tal_reduction *self = state->self;
     tal_buffer received = {0};
-    tal_status status = tal_comm_agree(self->comm, init_outboxes(state));
+    tal_status status = check_room(self);
+    if (status == TAL_OK)
+        status = tal_comm_agree(self->comm, init_outboxes(state));
     if (status == TAL_OK)
         status = tell_back(state, &received);
     if (status == TAL_OK)

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PROFILE_BYTES = 8 << 20 }; /* of the sample's that are in memory, about */
+
 /* In front of the residues of a sampled sequence; padded to 8. */
 typedef struct probe_head {
     uint64_t key, id, len;
@@ -34,6 +36,7 @@ typedef struct residual {
     tal_buffer received;
     probe *probes;
     size_t probe_count;
+    size_t begin, end;        /* those that have profiles now */
     tal_lid *representatives; /* longest first */
     size_t representative_count;
     tal_batch *batches; /* one per worker, as the others */
@@ -170,12 +173,25 @@ static tal_status make_profile(const tal_reduction *self, const uint8_t *codes, 
     return TAL_OK;
 }
 
+static void drop_profiles(residual *state)
+{
+    for (; state->begin < state->end; state->begin++)
+        for (int strand = 0; strand < 2; strand++) {
+            tal_free(state->probes[state->begin].profiles[strand]);
+            state->probes[state->begin].profiles[strand] = NULL;
+        }
+}
+
+/* Profiles of the next of the sample, as many as are in memory at a time. */
 static tal_status make_profiles(residual *state)
 {
     tal_status status = TAL_OK;
-    for (size_t i = 0; status == TAL_OK && i < state->probe_count; i++) {
-        probe *one = &state->probes[i];
+    size_t bytes = 0;
+    drop_profiles(state);
+    while (status == TAL_OK && state->end < state->probe_count && bytes < PROFILE_BYTES) {
+        probe *one = &state->probes[state->end++];
         const size_t len = (size_t)one->len;
+        bytes += 2 * len * TAL_PROFILE_STRIDE;
         status = make_profile(state->self, one->codes, len, &one->profiles[0]);
         if (status != TAL_OK || state->self->params->matrix->alphabet != TAL_NUCLEOTIDE)
             continue;
@@ -219,7 +235,7 @@ static tal_status align_lanes(residual *state, int worker, probe *one, bool is_r
     return status;
 }
 
-/* All of the sample against 64 representatives. */
+/* Those of the sample that have profiles against 64 representatives. */
 static tal_status probe_unit(void *context, int worker, size_t unit)
 {
     residual *state = context;
@@ -232,7 +248,7 @@ static tal_status probe_unit(void *context, int worker, size_t unit)
     int32_t scores[TAL_BATCH_LANES];
     tal_status status =
         tal_batch_fill(batch, self->distinct.sequences, state->representatives + begin, count);
-    for (size_t i = 0; i < state->probe_count && status == TAL_OK; i++) {
+    for (size_t i = state->begin; i < state->end && status == TAL_OK; i++) {
         probe *one = &state->probes[i];
         bool is_near = false;
         for (int lane = 0; lane < count; lane++)
@@ -260,9 +276,14 @@ static tal_status probe_all(residual *state)
     state->edits = tal_alloc_zero(workers * sizeof(*state->edits));
     if (state->batches == NULL || state->scratches == NULL || state->edits == NULL)
         return TAL_ERR_MEMORY;
-    return tal_team_for(state->self->team,
-                        (state->representative_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES,
-                        probe_unit, state);
+    const size_t units = (state->representative_count + TAL_BATCH_LANES - 1) / TAL_BATCH_LANES;
+    tal_status status = TAL_OK;
+    while (status == TAL_OK && state->end < state->probe_count) {
+        status = make_profiles(state);
+        if (status == TAL_OK)
+            status = tal_team_for(state->self->team, units, probe_unit, state);
+    }
+    return status;
 }
 
 /* Sum up over ranks. Collective; agreed status. */
@@ -285,10 +306,7 @@ static tal_status count_found(residual *state)
 
 static void residual_deinit(residual *state)
 {
-    for (size_t i = 0; i < state->probe_count; i++) {
-        tal_free(state->probes[i].profiles[0]);
-        tal_free(state->probes[i].profiles[1]);
-    }
+    drop_profiles(state);
     for (size_t worker = 0; worker < state->self->worker_count; worker++) {
         if (state->batches != NULL)
             tal_batch_deinit(&state->batches[worker]);
@@ -321,8 +339,6 @@ tal_status tal_residual_measure(tal_reduction *self)
         status = tal_comm_agree(self->comm, choose(&state));
     if (status == TAL_OK)
         status = limit_sample(&state);
-    if (status == TAL_OK)
-        status = make_profiles(&state);
     if (status == TAL_OK)
         status = probe_all(&state);
     status = tal_comm_agree(self->comm, status);
