@@ -1,4 +1,4 @@
-/* The start of a single rank; see alone.h.
+/* A quick start of ranks that need no network; see alone.h.
  *
  * Without a daemon all single ranks of a user would share one session folder of Open MPI 4, and the
  * first that ends would take the others' files away; so each gets a folder to itself.
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Its own folder; empty: none was made. */
@@ -25,13 +26,27 @@ static bool is_launched(void)
     return false;
 }
 
+/* Whether the launcher has put all ranks on this node, as far as Open MPI's and Slurm's say. */
+static bool is_on_one_node(void)
+{
+    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
+    const char *node_size = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    if (size != NULL)
+        return node_size != NULL && strcmp(size, node_size) == 0;
+    const char *nodes = getenv("SLURM_STEP_NUM_NODES");
+    return nodes != NULL && strcmp(nodes, "1") == 0;
+}
+
 void tal_alone_begin(void)
 {
-    if (is_launched())
+    bool is_alone = !is_launched();
+    if (!is_alone && !is_on_one_node())
         return;
     (void)setenv("OMPI_MCA_pml", "ob1", 0);
     /* Open MPI asks for all of a machine's devices, and OpenCL's takes a third of what is left. */
     (void)setenv("HWLOC_COMPONENTS", "-opencl,-gl", 0);
+    if (!is_alone)
+        return;
     const char *parent = getenv("OMPI_MCA_orte_tmpdir_base");
     if (parent == NULL)
         parent = getenv("TMPDIR");
