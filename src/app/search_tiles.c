@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "conf/environment.h"
+#include "seq/regroup.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,6 +67,10 @@ tal_status tal_search_run_share(tal_search_run *self)
     self->params.has_sharing = true;
     if (self->spill != NULL)
         return TAL_OK;
+    if (self->container == NULL) /* Representatives stay with their clusters (store/families). */
+        status = tal_regroup_longest(self->comm, self->references, TAL_BATCH_LANES);
+    if (status != TAL_OK)
+        return status;
     self->params.run_begin = self->run_begin;
     status = tal_seqset_sort_runs(self->references, TAL_TILE_RUNS, self->run_begin);
     return tal_comm_agree(self->comm, status);

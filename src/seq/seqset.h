@@ -80,6 +80,9 @@ void tal_seqset_trim(tal_seqset *set);
  * of its own. */
 tal_status tal_seqset_sort_runs(tal_seqset *set, size_t run_count, tal_lid *out_begin);
 
+/* Remove the sequences whose flag is set (one for each); the others keep their order. */
+void tal_seqset_remove(tal_seqset *set, const bool *is_removed);
+
 /* The arrays behind a set: codes back to back, where each sequence's begin (count + 1 entries),
  * gids. Valid until the set changes. */
 typedef struct tal_seqset_arrays {

@@ -1,4 +1,4 @@
-/* Sequences in order of length, and sets filled from outside; see seqset.h. */
+/* Sequences in order of length, without some, and sets filled from outside; see seqset.h. */
 #include "seq/seqset_internal.h"
 
 #include "base/alloc.h"
@@ -118,6 +118,40 @@ tal_status tal_seqset_sort_runs(tal_seqset *set, size_t run_count, tal_lid *out_
     }
     out_begin[run_count] = lid;
     return TAL_OK;
+}
+
+/* Move a piece of bytes down to `*at`, which rises by its length. */
+static void move_down(tal_buffer *buffer, uint64_t begin, uint64_t end, uint64_t *at)
+{
+    if (begin < end && begin != *at)
+        memmove(buffer->data + *at, buffer->data + begin, (size_t)(end - begin));
+    *at += end - begin;
+}
+
+void tal_seqset_remove(tal_seqset *set, const bool *is_removed)
+{
+    TAL_ASSERT(set->masks.bytes == 0); /* They name sequences by their place. */
+    if (set->count == 0)
+        return;
+    tal_lid kept = 0;
+    uint64_t residues = 0;
+    uint64_t headers = 0;
+    for (tal_lid lid = 0; lid < set->count; lid++) {
+        if (is_removed[lid])
+            continue;
+        uint64_t residue_begin = residues;
+        uint64_t header_begin = headers;
+        move_down(&set->residues, set->residue_begin[lid], set->residue_begin[lid + 1], &residues);
+        move_down(&set->headers, set->header_begin[lid], set->header_begin[lid + 1], &headers);
+        set->residue_begin[kept] = residue_begin;
+        set->header_begin[kept] = header_begin;
+        set->gids[kept++] = set->gids[lid];
+    }
+    set->residue_begin[kept] = residues;
+    set->header_begin[kept] = headers;
+    set->residues.bytes = (size_t)residues;
+    set->headers.bytes = (size_t)headers;
+    set->count = kept;
 }
 
 tal_seqset_arrays tal_seqset_view(const tal_seqset *set)
