@@ -55,6 +55,22 @@ wait_for_line() {
     done
     return 1
 }
+# wait_for_block RESULTS: until a block of its queries is finished.
+wait_for_block() {
+    local tries
+    for ((tries = 0; tries < 600; tries++)); do
+        [ "$(stat -c %s "$1/big.h5.job/journal" 2>/dev/null || echo 0)" -lt 8000 ] || return 0
+        sleep 0.1
+    done
+}
+# wait_for_end JOB: until it has left the nodes, as Slurm sees it.
+wait_for_end() {
+    local tries
+    for ((tries = 0; tries < 100; tries++)); do
+        [ -n "$(squeue --noheader --jobs="$1" --states=running,completing)" ] || return 0
+        sleep 0.2
+    done
+}
 say_step() {
     echo "$SECONDS s: $1"
 }
@@ -116,16 +132,10 @@ awk '/^>/ { count++ } count <= 40' references.fasta >few.fasta
 "$talaria" simulate --sequences 3000 --mean-length 350 --no-truth --quiet -o big.fasta
 late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10 \
     --output="$work/late.out" "$top/slurm/search.sbatch")
-for ((tries = 0; tries < 600; tries++)); do # Until a block of queries is finished.
-    [ "$(stat -c %s late/big.h5.job/journal 2>/dev/null || echo 0)" -lt 8000 ] || break
-    sleep 0.1
-done
+wait_for_block late
 scancel --batch --signal=USR1 "$late"
 wait_for_line late.out '^out of time: the job is queued again' 1 || fail 'a job out of time is queued'
-for ((tries = 0; tries < 100; tries++)); do
-    [ -z "$(squeue --noheader --jobs="$late" --states=running,completing)" ] || { sleep 0.2 && continue; }
-    break
-done
+wait_for_end "$late"
 sleep 10 # A requeued job waits two minutes: what is left of its first run must be gone from the nodes.
 scontrol update JobId="$late" StartTime=now
 for ((tries = 0; tries < 450; tries++)); do
@@ -141,6 +151,21 @@ grep -q 'blocks of queries are finished' late.out || fail 'a requeued job goes o
 [ "$(ls -A late)" = big.h5 ] || fail "a completed job leaves files behind: $(ls -A late)"
 mpirun -q -n 1 "$talaria" search big.fasta few.fasta -o plain.h5 --force --quiet --max-hits 1
 [ "$(digest late/big.h5)" = "$(digest plain.h5)" ] || fail 'the result of an interrupted job'
+
+say_step 'cancelled, it is submitted again by resume.sh, and goes on to the same result'
+export RESULTS=cancelled
+cancelled=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10 \
+    --output="$work/cancelled.out" "$top/slurm/search.sbatch")
+wait_for_block cancelled
+scancel "$cancelled"
+wait_for_end "$cancelled"
+sleep 10 # As above: who still holds the folder would have the second refused.
+timeout 60 "$top/slurm/resume.sh" --wait --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=3 \
+    --output="$work/resumed.out" >resume.out 2>&1 </dev/null || fail 'a job that resume.sh submits'
+grep -qx 'submitted: 1' resume.out || fail 'resume.sh submits what was cancelled'
+grep -q 'blocks of queries are finished' resumed.out || fail 'a cancelled job goes on'
+[ "$(ls -A cancelled)" = big.h5 ] || fail "a resumed job leaves files behind: $(ls -A cancelled)"
+[ "$(digest cancelled/big.h5)" = "$(digest plain.h5)" ] || fail 'the result of a cancelled job'
 unset OPTIONS QUERIES
 export REFERENCES=references.fasta
 
