@@ -18,6 +18,7 @@ enum {
     BEFORE_STATES = 6,
     FOLLOW_STATES = 4,
     RATE_STATES = 4,
+    OUTSIDE_ROOM = 32 << 10, /* residues of a block outside of alignments: few */
     FLAGS = COLUMN_STATES * BEFORE_STATES * FOLLOW_STATES * RATE_STATES,
 };
 
@@ -92,9 +93,8 @@ void tal_delta_destroy(tal_delta *delta)
 
 #define RESET(bits) tal_bits_reset((tal_bit *)(bits), sizeof(bits) / sizeof(tal_bit))
 
-void tal_delta_reset(tal_delta *delta)
+tal_status tal_delta_begin(tal_delta *delta, tal_coder *coder)
 {
-    tal_residue_model_reset(delta->outside);
     tal_buffer_reset(&delta->literals);
     RESET(delta->reverse);
     RESET(delta->equal);
@@ -109,6 +109,7 @@ void tal_delta_reset(tal_delta *delta)
     tal_number_reset(&delta->query_rests);
     tal_number_reset(&delta->ref_rests);
     delta->was_reverse = 0;
+    return tal_residue_model_begin(delta->outside, coder, OUTSIDE_ROOM);
 }
 
 tal_status tal_delta_begin_cluster(tal_delta *delta, const uint8_t *representative, int32_t len)

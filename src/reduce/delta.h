@@ -21,8 +21,9 @@ tal_status tal_delta_create(tal_alphabet alphabet, tal_delta **out_delta);
 /* Accepts NULL. */
 void tal_delta_destroy(tal_delta *delta);
 
-/* Forget what was learned: at the begin of every block. */
-void tal_delta_reset(tal_delta *delta);
+/* Forget what was learned: at the begin of every block. TAL_ERR_MEMORY; TAL_ERR_DATA without a
+ * message. */
+tal_status tal_delta_begin(tal_delta *delta, tal_coder *coder);
 
 /* The members that follow are of this representative: `len` codes, borrowed until the next call. */
 tal_status tal_delta_begin_cluster(tal_delta *delta, const uint8_t *representative, int32_t len);

@@ -99,7 +99,9 @@ tal_status tal_representatives_encode(tal_residue_codec *codec, tal_sequences *s
     tal_coder coder;
     tal_coder_init_encoder(&coder, out);
     tal_number_reset(&codec->lens);
-    tal_residue_model_reset(codec->model);
+    tal_status status = tal_residue_model_begin(codec->model, &coder, sequences->residues.bytes);
+    if (status != TAL_OK)
+        return status;
     for (size_t i = 0; i < sequences->count; i++) {
         (void)tal_coder_number(&coder, &codec->lens, begin[i + 1] - begin[i]); /* Known. */
         tal_residue_model_code(codec->model, &coder, sequences->residues.data, begin[i],
@@ -116,15 +118,17 @@ tal_status tal_representatives_decode(tal_residue_codec *codec, const uint8_t *d
     tal_coder coder;
     tal_coder_init_decoder(&coder, data, bytes);
     tal_number_reset(&codec->lens);
-    tal_residue_model_reset(codec->model);
     tal_sequences_reset(out_sequences);
+    tal_status status = tal_residue_model_begin(codec->model, &coder, residue_limit);
+    if (status != TAL_OK)
+        return status;
     tal_buffer *residues = &out_sequences->residues;
     for (size_t i = 0; i < count; i++) {
         const uint64_t len = tal_coder_number(&coder, &codec->lens, 0);
         const size_t begin = residues->bytes;
         if (len > residue_limit - begin || len > INT32_MAX || coder.overrun != 0)
             return TAL_ERR_DATA;
-        tal_status status = tal_buffer_reserve(residues, (size_t)len);
+        status = tal_buffer_reserve(residues, (size_t)len);
         if (status != TAL_OK)
             return status;
         residues->bytes += (size_t)len;
@@ -164,11 +168,11 @@ void tal_members_hash(const tal_member *members, size_t count, tal_hash *out_con
     *out_content = parts.before;
 }
 
-static void begin_members(tal_residue_codec *codec)
+static tal_status begin_members(tal_residue_codec *codec, tal_coder *coder)
 {
-    tal_delta_reset(codec->delta);
     tal_number_reset(&codec->cluster_steps);
     tal_bits_reset(codec->same_cluster, 2);
+    return tal_delta_begin(codec->delta, coder);
 }
 
 static tal_status begin_cluster(tal_residue_codec *codec, tal_representative_source source,
@@ -184,8 +188,7 @@ tal_status tal_members_encode(tal_residue_codec *codec, const tal_member *member
 {
     tal_coder coder;
     tal_coder_init_encoder(&coder, out);
-    begin_members(codec);
-    tal_status status = TAL_OK;
+    tal_status status = begin_members(codec, &coder);
     unsigned is_same = 0;
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
         const unsigned was_same = is_same;
@@ -244,13 +247,14 @@ tal_status tal_members_decode(tal_residue_codec *codec, const uint8_t *data, siz
 {
     tal_coder coder;
     tal_coder_init_decoder(&coder, data, bytes);
-    begin_members(codec);
+    tal_status status = begin_members(codec, &coder);
     tal_buffer_reset(&out_members->rows);
     tal_buffer_reset(&out_members->residues);
     tal_buffer_reset(&out_members->runs);
     out_members->count = 0;
     uint64_t cluster = place->cluster, ordinal = place->ordinal;
-    tal_status status = begin_cluster(codec, source, cluster);
+    if (status == TAL_OK)
+        status = begin_cluster(codec, source, cluster);
     unsigned is_same = 0;
     for (size_t i = 0; i < place->count && status == TAL_OK; i++) {
         if (i > 0) {

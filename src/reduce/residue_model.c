@@ -1,79 +1,40 @@
-/* Context mixing over residues; see residue_model.h.
- *
- * A residue is coded as bits down a tree: proteins five; nucleotides first whether it is one of
- * A, C, G, T, then two, or four for the others.
+/* Context mixing over amino acids; see residue_model.h. A residue is coded as five bits down a
+ * tree.
  */
 #include "reduce/residue_model.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "reduce/base_model.h"
+#include "reduce/mixing.h"
 
 #include <string.h>
 
 enum {
-    ORDERS_MAX = 5,
-    INPUTS = ORDERS_MAX + 3, /* orders, match twice, bias */
-    MATCH_SETS = 64,         /* contexts of the mixer and the match model */
+    TREE_BITS = 5,
+    ORDERS = 3,          /* contexts of no, one and two residues */
+    INPUTS = ORDERS + 3, /* orders, match twice, bias */
+    MATCH_SETS = 64,     /* contexts of the mixer and the match model */
+    MATCH_MIN = 5,
     MATCH_TABLE_BITS = 18,
     MISSES_MAX = 8, /* of the last 16 predictions, before a match is given up */
     VERIFIED_MAX = 32,
-    COUNT_MAX = 250,
-    STRETCH_MAX = 2047,
 };
 
-/* 22 bits of probability of 1, 10 bits of how often it was seen; kept as the difference to even
- * chances not seen yet, so that what is all zero is fresh. */
-typedef uint32_t counter;
-#define FRESH (UINT32_C(1) << 31)
-
-typedef struct order_table {
-    counter *counters; /* (context << tree_bits) + node */
-    uint32_t context_count;
-    int len; /* residues the context is made of */
-    size_t base;
-} order_table;
-
 struct tal_residue_model {
-    tal_alphabet alphabet;
-    int tree_bits; /* of the mixed part of a residue */
-    int order_count;
-    order_table orders[ORDERS_MAX];
+    tal_base_model *bases; /* nucleotides: all else is unused */
+    tal_mixing mixing;
+    tal_chance *counters[ORDERS]; /* (context << TREE_BITS) + node */
     int32_t weights[MATCH_SETS][32][INPUTS];
-    counter match_hits[MATCH_SETS];
-    tal_bit is_plain[4]; /* nucleotides: whether A, C, G or T, by the two before */
-    tal_bit rare[16];
-    unsigned plain_history;
+    tal_chance match_hits[MATCH_SETS];
     uint32_t *match_table;
     size_t match_at; /* the residue expected next; 0: none */
     uint32_t match_len, match_misses;
-    int match_min;
-    int16_t stretch[4096];
-    int16_t squash[4096];
-    uint16_t reciprocal[COUNT_MAX + 1];
 };
 
-static const int protein_orders[] = {0, 1, 2};
-static const int nucleotide_orders[] = {2, 4, 8, 11, 16};
-enum { HASHED_BITS = 18 };
-
-/* squash(x) = 4096 / (1 + e^(-x / 256)), by the table of lpaq, and its inverse. */
-static void fill_tables(tal_residue_model *model)
+static uint32_t context_count(int order)
 {
-    static const int knots[33] = {1,    2,    3,    6,    10,   16,   27,   45,   73,   120,  194,
-                                  310,  488,  747,  1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785,
-                                  3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094};
-    int filled = 0;
-    for (int x = -2048; x < 2048; x++) {
-        const int place = (x + 2048) / 128, part = (x + 2048) % 128;
-        const int value = (knots[place] * (128 - part) + knots[place + 1] * part + 64) / 128;
-        model->squash[x + 2048] = (int16_t)value;
-        for (; filled <= value; filled++)
-            model->stretch[filled] = (int16_t)(x < -STRETCH_MAX ? -STRETCH_MAX : x);
-    }
-    for (; filled < 4096; filled++)
-        model->stretch[filled] = STRETCH_MAX;
-    for (int count = 0; count <= COUNT_MAX; count++)
-        model->reciprocal[count] = (uint16_t)(65536 * 2 / (2 * count + 3));
+    return UINT32_C(1) << (order * TREE_BITS);
 }
 
 tal_status tal_residue_model_create(tal_alphabet alphabet, tal_residue_model **out_model)
@@ -81,28 +42,24 @@ tal_status tal_residue_model_create(tal_alphabet alphabet, tal_residue_model **o
     tal_residue_model *model = tal_alloc_zero(sizeof(*model));
     if (model == NULL)
         return TAL_ERR_MEMORY;
-    const bool is_protein = alphabet == TAL_PROTEIN;
-    const int *lens = is_protein ? protein_orders : nucleotide_orders;
-    model->alphabet = alphabet;
-    model->tree_bits = is_protein ? 5 : 2;
-    model->match_min = is_protein ? 5 : 12;
-    model->order_count = is_protein ? 3 : 5;
-    fill_tables(model);
-    const int letter_bits = is_protein ? 5 : 2;
-    bool is_made = true;
-    for (int i = 0; i < model->order_count; i++) {
-        order_table *order = &model->orders[i];
-        order->len = lens[i];
-        const int bits = lens[i] * letter_bits;
-        order->context_count = UINT32_C(1) << (bits < HASHED_BITS ? bits : HASHED_BITS);
-        order->counters =
-            tal_alloc_array((size_t)order->context_count << model->tree_bits, sizeof(counter));
-        is_made = is_made && order->counters != NULL;
+    tal_status status = TAL_OK;
+    if (alphabet == TAL_NUCLEOTIDE) {
+        status = tal_base_model_create(&model->bases);
+    } else {
+        tal_mixing_init(&model->mixing);
+        for (int i = 0; i < ORDERS; i++) {
+            model->counters[i] =
+                tal_alloc_array((size_t)context_count(i) << TREE_BITS, sizeof(tal_chance));
+            if (model->counters[i] == NULL)
+                status = TAL_ERR_MEMORY;
+        }
+        model->match_table = tal_alloc_array((size_t)1 << MATCH_TABLE_BITS, sizeof(uint32_t));
+        if (model->match_table == NULL)
+            status = TAL_ERR_MEMORY;
     }
-    model->match_table = tal_alloc_array((size_t)1 << MATCH_TABLE_BITS, sizeof(uint32_t));
-    if (!is_made || model->match_table == NULL) {
+    if (status != TAL_OK) {
         tal_residue_model_destroy(model);
-        return TAL_ERR_MEMORY;
+        return status;
     }
     *out_model = model;
     return TAL_OK;
@@ -112,44 +69,34 @@ void tal_residue_model_destroy(tal_residue_model *model)
 {
     if (model == NULL)
         return;
-    for (int i = 0; i < ORDERS_MAX; i++)
-        tal_free(model->orders[i].counters);
+    for (int i = 0; i < ORDERS; i++)
+        tal_free(model->counters[i]);
     tal_free(model->match_table);
+    tal_base_model_destroy(model->bases);
     tal_free(model);
 }
 
-void tal_residue_model_reset(tal_residue_model *model)
+tal_status tal_residue_model_begin(tal_residue_model *model, tal_coder *coder, uint64_t residues)
 {
-    for (int i = 0; i < model->order_count; i++)
-        memset(model->orders[i].counters, 0,
-               ((size_t)model->orders[i].context_count << model->tree_bits) * sizeof(counter));
+    if (model->bases != NULL)
+        return tal_base_model_begin(model->bases, coder, residues);
+    for (int i = 0; i < ORDERS; i++)
+        memset(model->counters[i], 0, ((size_t)context_count(i) << TREE_BITS) * sizeof(tal_chance));
     memset(model->match_hits, 0, sizeof(model->match_hits));
     for (int set = 0; set < MATCH_SETS; set++)
         for (int node = 0; node < 32; node++)
             for (int i = 0; i < INPUTS; i++)
-                model->weights[set][node][i] = i == INPUTS - 1 ? 0 : 1 << 14;
-    tal_bits_reset(model->is_plain, 4);
-    tal_bits_reset(model->rare, 16);
-    model->plain_history = 3;
+                model->weights[set][node][i] = i == INPUTS - 1 ? 0 : TAL_WEIGHT_BEGIN;
     memset(model->match_table, 0, sizeof(uint32_t) << MATCH_TABLE_BITS);
     model->match_at = 0;
     model->match_len = 0;
     model->match_misses = 0;
-}
-
-static void counter_learn(const tal_residue_model *model, counter *at, unsigned bit)
-{
-    const uint32_t known = *at ^ FRESH, count = known & 1023;
-    const int32_t chance = (int32_t)(known >> 10);
-    const int32_t target = bit != 0 ? (1 << 22) - 1 : 0;
-    const int64_t step = (int64_t)(target - chance) * model->reciprocal[count] / 65536;
-    *at = FRESH ^
-          ((uint32_t)(chance + (int32_t)step) << 10 | (count < COUNT_MAX ? count + 1 : count));
+    return TAL_OK;
 }
 
 /* What to do at one residue: where the contexts' trees begin, what the match expects. */
 typedef struct residue_place {
-    counter *trees[ORDERS_MAX];
+    tal_chance *trees[ORDERS];
     bool is_expected;
     unsigned expected;
     unsigned set;
@@ -159,60 +106,45 @@ typedef struct residue_place {
 static unsigned code_node(tal_residue_model *model, tal_coder *coder, const residue_place *place,
                           unsigned node, unsigned depth_left, unsigned bit)
 {
+    const tal_mixing *mixing = &model->mixing;
     int32_t inputs[INPUTS] = {0};
-    for (int i = 0; i < model->order_count; i++)
-        inputs[i] = model->stretch[(place->trees[i][node] ^ FRESH) >> 20];
+    for (int i = 0; i < ORDERS; i++)
+        inputs[i] = tal_chance_stretch(mixing, place->trees[i][node]);
     /* Whether the expected residue lies below this node, and on which side. */
-    const unsigned width = (unsigned)model->tree_bits;
     const bool is_expected =
-        place->is_expected && ((1u << width) + place->expected) >> depth_left == node;
+        place->is_expected && ((1u << TREE_BITS) + place->expected) >> depth_left == node;
     const unsigned expected = (place->expected >> (depth_left - 1)) & 1;
     unsigned set = 0;
     if (is_expected) {
         set = place->set;
-        const int32_t sure = model->stretch[(model->match_hits[set] ^ FRESH) >> 20];
-        inputs[ORDERS_MAX] = expected != 0 ? sure : -sure;
-        inputs[ORDERS_MAX + 1] = expected != 0 ? sure / 2 : -sure / 2;
+        const int32_t sure = tal_chance_stretch(mixing, model->match_hits[set]);
+        inputs[ORDERS] = expected != 0 ? sure : -sure;
+        inputs[ORDERS + 1] = expected != 0 ? sure / 2 : -sure / 2;
     }
     inputs[INPUTS - 1] = 256;
     int32_t *weights = model->weights[set][node];
     int64_t sum = 0;
     for (int i = 0; i < INPUTS; i++)
         sum += (int64_t)inputs[i] * weights[i];
-    sum >>= 16;
-    sum = sum < -STRETCH_MAX ? -STRETCH_MAX : sum > STRETCH_MAX ? STRETCH_MAX : sum;
-    const int32_t chance = model->squash[sum + 2048];
+    const int32_t chance = tal_mixing_squash(mixing, sum >> 16);
     bit = tal_coder_code(coder, bit, (uint32_t)chance * 16);
     const int32_t error = ((bit != 0 ? 4095 : 0) - chance) * 6;
     for (int i = 0; i < INPUTS; i++)
         weights[i] += (inputs[i] * error + 0x2000) >> 14;
-    for (int i = 0; i < model->order_count; i++)
-        counter_learn(model, &place->trees[i][node], bit);
+    for (int i = 0; i < ORDERS; i++)
+        tal_chance_learn(mixing, &place->trees[i][node], bit);
     if (is_expected)
-        counter_learn(model, &model->match_hits[set], bit == expected);
+        tal_chance_learn(mixing, &model->match_hits[set], bit == expected);
     return bit;
-}
-
-static unsigned code_mixed(tal_residue_model *model, tal_coder *coder, const residue_place *place,
-                           unsigned residue)
-{
-    unsigned node = 1;
-    for (unsigned left = (unsigned)model->tree_bits; left > 0; left--)
-        node = node * 2 + code_node(model, coder, place, node, left, (residue >> (left - 1)) & 1);
-    return node - (1u << model->tree_bits);
 }
 
 static unsigned code_residue(tal_residue_model *model, tal_coder *coder, const residue_place *place,
                              unsigned residue)
 {
-    if (model->alphabet == TAL_PROTEIN)
-        return code_mixed(model, coder, place, residue);
-    const unsigned is_plain =
-        tal_coder_bit(coder, &model->is_plain[model->plain_history & 3], residue < 4);
-    model->plain_history = model->plain_history << 1 | is_plain;
-    if (is_plain != 0)
-        return code_mixed(model, coder, place, residue & 3);
-    return tal_coder_tree(coder, model->rare, 4, residue);
+    unsigned node = 1;
+    for (unsigned left = TREE_BITS; left > 0; left--)
+        node = node * 2 + code_node(model, coder, place, node, left, (residue >> (left - 1)) & 1);
+    return node - (1u << TREE_BITS);
 }
 
 /* Hash of the `len` residues before `at`. */
@@ -235,15 +167,15 @@ static uint32_t common_before(const uint8_t *residues, size_t a, size_t b)
 /* Find or change the place that predicts what comes at `at`. */
 static void find_match(tal_residue_model *model, const uint8_t *residues, size_t at)
 {
-    if (at < (size_t)model->match_min)
+    if (at < MATCH_MIN)
         return;
-    const uint32_t slot = hash_before(residues, at, model->match_min) >> (32 - MATCH_TABLE_BITS);
+    const uint32_t slot = hash_before(residues, at, MATCH_MIN) >> (32 - MATCH_TABLE_BITS);
     const size_t found = model->match_table[slot];
     model->match_table[slot] = (uint32_t)at;
     if (found == 0 || (model->match_at != 0 && model->match_len >= 16))
         return;
     const uint32_t len = common_before(residues, found, at);
-    const uint32_t least = model->match_at == 0 ? (uint32_t)model->match_min - 1 : model->match_len;
+    const uint32_t least = model->match_at == 0 ? MATCH_MIN - 1 : model->match_len;
     if (len <= least || found == model->match_at)
         return;
     model->match_at = found;
@@ -273,20 +205,16 @@ static unsigned match_set(const tal_residue_model *model)
     return 1 + held + 15 * (misses > 3 ? 3 : misses);
 }
 
-/* `begin`: where the sequence begins. Proteins do so in their own way. */
-static uint32_t context_of(const tal_residue_model *model, const order_table *order,
-                           const uint8_t *residues, size_t begin, size_t at)
+/* Proteins begin in their own way: at `begin`. */
+static uint32_t context_of(int order, const uint8_t *residues, size_t begin, size_t at)
 {
-    if (order->len == 0 || at < (size_t)order->len)
+    if (at < (size_t)order)
         return 0;
-    if (model->alphabet == TAL_PROTEIN && at - begin < (size_t)order->len)
-        return order->context_count - 1 - (uint32_t)(at - begin);
-    if (model->alphabet == TAL_NUCLEOTIDE && order->len > 8)
-        return hash_before(residues, at, order->len) >> (32 - HASHED_BITS);
-    const int bits = model->alphabet == TAL_PROTEIN ? 5 : 2;
+    if (at - begin < (size_t)order)
+        return context_count(order) - 1 - (uint32_t)(at - begin);
     uint32_t context = 0;
-    for (int i = order->len; i > 0; i--)
-        context = context << bits | (residues[at - (size_t)i] & ((1u << bits) - 1));
+    for (int i = order; i > 0; i--)
+        context = context << TREE_BITS | (residues[at - (size_t)i] & ((1u << TREE_BITS) - 1));
     return context;
 }
 
@@ -294,23 +222,21 @@ void tal_residue_model_code(tal_residue_model *model, tal_coder *coder, uint8_t 
                             size_t begin, size_t end)
 {
     TAL_ASSERT(end <= UINT32_MAX);
+    if (model->bases != NULL) {
+        tal_base_model_code(model->bases, coder, residues, begin, end);
+        return;
+    }
     for (size_t at = begin; at < end; at++) {
         find_match(model, residues, at);
-        residue_place place = {.is_expected = model->match_at != 0};
-        for (int i = 0; i < model->order_count; i++) {
-            const order_table *order = &model->orders[i];
-            const size_t context = context_of(model, order, residues, begin, at);
-            place.trees[i] = order->counters + (context << model->tree_bits);
-        }
-        const unsigned expected = place.is_expected ? residues[model->match_at] : 0;
-        place.expected = expected;
-        /* A letter outside the tree is never expected within it. */
-        place.is_expected = place.is_expected && expected < (1u << model->tree_bits);
-        place.set = match_set(model);
+        residue_place place = {.is_expected = model->match_at != 0, .set = match_set(model)};
+        for (int i = 0; i < ORDERS; i++)
+            place.trees[i] =
+                model->counters[i] + ((size_t)context_of(i, residues, begin, at) << TREE_BITS);
+        place.expected = place.is_expected ? residues[model->match_at] : 0;
         const unsigned residue =
             code_residue(model, coder, &place, coder->out != NULL ? residues[at] : 0);
         residues[at] = (uint8_t)residue;
-        follow_match(model, expected, residue);
+        follow_match(model, place.expected, residue);
     }
 }
 

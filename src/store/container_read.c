@@ -63,13 +63,18 @@ static tal_status check_root(tal_container *container)
                         "cannot read '%s': an HDF5 file, but not a reduced set; give the output of "
                         "'talaria reduce -o'",
                         container->path);
-    if (!tal_h5_find_u64(container->file, "schema_major", &major) || major != TAL_CONTAINER_MAJOR)
-        return tal_fail(TAL_ERR_DATA,
-                        "cannot read '%s': made by schema %" PRIu64 ", this program reads %d; use "
-                        "the program that made it",
-                        container->path, major, TAL_CONTAINER_MAJOR);
+    if (!tal_h5_find_u64(container->file, "schema_major", &major))
+        return damaged(container, "it names no schema");
     if (!tal_h5_find_text(container->file, "alphabet", text, sizeof(text)))
         return damaged(container, "it names no alphabet");
+    const uint64_t oldest = strcmp(text, tal_alphabet_name(TAL_PROTEIN)) == 0
+                                ? TAL_CONTAINER_MAJOR_PROTEINS
+                                : TAL_CONTAINER_MAJOR;
+    if (major < oldest || major > TAL_CONTAINER_MAJOR)
+        return tal_fail(TAL_ERR_DATA,
+                        "cannot read '%s': made by schema %" PRIu64 ", this program reads %" PRIu64
+                        " to %d of this alphabet; use the program that made it",
+                        container->path, major, oldest, TAL_CONTAINER_MAJOR);
     for (int i = 0; i < TAL_ALPHABET_COUNT; i++) {
         if (strcmp(text, tal_alphabet_name((tal_alphabet)i)) == 0) {
             container->alphabet = (tal_alphabet)i;

@@ -6,7 +6,11 @@
 
 #include "store/schema.h"
 
-enum { TAL_CONTAINER_MAJOR = 1, TAL_CONTAINER_MINOR = 0 };
+enum {
+    TAL_CONTAINER_MAJOR = 2,
+    TAL_CONTAINER_MAJOR_PROTEINS = 1, /* the oldest whose proteins are coded as now */
+    TAL_CONTAINER_MINOR = 0,
+};
 
 /* Value of the root attribute 'format'. */
 #define TAL_CONTAINER_FORMAT "talaria reduced set"

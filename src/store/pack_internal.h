@@ -11,12 +11,14 @@ enum {
     TAL_PACK_BLOCK_RESIDUES = 256 << 10, /* of members; a block has more where one record does */
     TAL_PACK_BLOCK_TEXT = 256 << 10,
     TAL_PACK_ROUND_BLOCKS = 64, /* blocks of a rank that are in work together, at most */
-    /* What each takes: sent and received, with edits, and packed. */
-    TAL_PACK_BLOCK_BYTES = 8 * TAL_PACK_BLOCK_RESIDUES,
+    /* What a residue takes in work: sent and received, with edits, and packed. */
+    TAL_PACK_MEMBER_BYTES = 8,
+    TAL_PACK_REPRESENTATIVE_BYTES = 4,
     TAL_PACK_DICTIONARY_BYTES = 1 << 20,
 };
-/* Representatives profit from longer blocks: they have nothing else to lean on. */
-#define TAL_PACK_BLOCK_REPRESENTATIVES (2 * TAL_PACK_BLOCK_RESIDUES)
+/* Representatives profit from longer blocks, for they have nothing else to lean on: twice as long
+ * for proteins, 16 times for nucleotides, which are relatives of each other more often. */
+enum { TAL_PACK_BLOCK_PROTEINS = 2, TAL_PACK_BLOCK_NUCLEOTIDES = 16 };
 
 /* Where a record of this rank's share stands. */
 typedef struct tal_pack_place {

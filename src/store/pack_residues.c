@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/resident.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ typedef struct block_plan {
     uint64_t block_residues, block_count;
     uint64_t share; /* blocks of a rank */
     uint64_t round; /* blocks of a rank in this round: [round, round + round_blocks) */
-    uint64_t round_blocks;
+    uint64_t round_blocks, round_limit;
+    uint64_t block_bytes; /* what a block takes: sent and received, with edits, and packed */
     bool is_members;
 } block_plan;
 
@@ -315,34 +317,43 @@ static tal_status pack_round(tal_team *team, const block_plan *plan, const tal_b
 /* As many blocks as there is memory for now. Collective; agreed status. */
 static tal_status choose_round(tal_comm *comm, const tal_pack_params *params, block_plan *plan)
 {
-    plan->round_blocks = TAL_PACK_ROUND_BLOCKS;
+    plan->round_blocks = plan->round_limit;
     if (params->memory_bytes == 0)
         return TAL_OK;
     const uint64_t held = tal_resident_trim();
     const uint64_t left = params->memory_bytes > held ? params->memory_bytes - held : 0;
-    const uint64_t fitting = left / ROOM_SHARE / TAL_PACK_BLOCK_BYTES;
-    uint64_t lack = TAL_PACK_ROUND_BLOCKS -
-                    (fitting < TAL_PACK_ROUND_BLOCKS ? fitting : (uint64_t)TAL_PACK_ROUND_BLOCKS);
+    const uint64_t fitting = left / ROOM_SHARE / plan->block_bytes;
+    uint64_t lack = plan->round_limit - (fitting < plan->round_limit ? fitting : plan->round_limit);
     tal_comm_max_u64(comm, &lack, 1);
-    plan->round_blocks = TAL_PACK_ROUND_BLOCKS - lack;
+    plan->round_blocks = plan->round_limit - lack;
     if (plan->round_blocks > 0)
         return TAL_OK;
-    return tal_fail(
-        TAL_ERR_MEMORY,
-        "a rank needs about %d MiB more than --memory leaves to pack blocks; give more, "
-        "or more ranks",
-        ROOM_SHARE * TAL_PACK_BLOCK_BYTES >> 20);
+    return tal_fail(TAL_ERR_MEMORY,
+                    "a rank needs about %" PRIu64
+                    " MiB more than --memory leaves to pack blocks; give more, "
+                    "or more ranks",
+                    ROOM_SHARE * plan->block_bytes >> 20);
 }
 
 static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_params *params,
                             const tal_pack_order *order, bool is_members,
                             tal_residue_codec **codecs, tal_container_writer *writer)
 {
+    uint64_t times = params->info->alphabet == TAL_PROTEIN ? TAL_PACK_BLOCK_PROTEINS
+                                                           : TAL_PACK_BLOCK_NUCLEOTIDES;
+    if (is_members)
+        times = 1;
     block_plan plan = {
-        .block_residues = is_members ? TAL_PACK_BLOCK_RESIDUES : TAL_PACK_BLOCK_REPRESENTATIVES,
+        .block_residues = times * TAL_PACK_BLOCK_RESIDUES,
+        .round_limit = TAL_PACK_ROUND_BLOCKS / times,
         .is_members = is_members,
     };
     const uint64_t rank_count = (uint64_t)tal_comm_size(comm);
+    const uint64_t most = order->residue_totals[is_members] < plan.block_residues
+                              ? order->residue_totals[is_members]
+                              : plan.block_residues;
+    plan.block_bytes = (is_members ? TAL_PACK_MEMBER_BYTES : TAL_PACK_REPRESENTATIVE_BYTES) *
+                       (most > TAL_PACK_BLOCK_RESIDUES ? most : TAL_PACK_BLOCK_RESIDUES);
     plan.block_count = order->residue_totals[is_members] / plan.block_residues + 1;
     plan.share = (plan.block_count + rank_count - 1) / rank_count;
     tal_buffer received = {0};

@@ -7,7 +7,10 @@
 #include "score/stats.h"
 #include "store/unpack.h"
 
-enum { TAL_UNPACK_BATCH_BLOCKS = 16 }; /* blocks that are read and decoded together, a worker */
+enum {
+    TAL_UNPACK_BATCH_BLOCKS = 16,         /* blocks that are read and decoded together, a worker */
+    TAL_UNPACK_BATCH_REPRESENTATIVES = 4, /* those of representatives, which may be longer */
+};
 
 /* A decoded block of representatives. */
 typedef struct tal_cached_block {

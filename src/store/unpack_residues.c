@@ -257,7 +257,7 @@ static tal_status answer_representatives(tal_unpacker *unpacker, const residue_r
                                          size_t count, residue_answer *answers,
                                          tal_buffer *residues)
 {
-    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_BLOCKS;
+    const size_t batch = unpacker->worker_count * TAL_UNPACK_BATCH_REPRESENTATIVES;
     size_t *blocks = tal_alloc_array(batch, sizeof(*blocks));
     tal_status status = blocks == NULL ? TAL_ERR_MEMORY : TAL_OK;
     for (size_t i = 0; i < count && status == TAL_OK;) {

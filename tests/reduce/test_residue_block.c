@@ -174,6 +174,64 @@ static void representatives_come_back(void)
     }
 }
 
+/* Relatives of one genome, on either strand, with letters that are no bases. */
+static void make_relatives(tal_sequences *out_sequences)
+{
+    enum { GENOME_LEN = 4000, RELATIVES = 40 };
+    static uint8_t genome[GENOME_LEN], copy[GENOME_LEN], turned[GENOME_LEN];
+    for (int i = 0; i < GENOME_LEN; i++)
+        genome[i] = (uint8_t)test_random_in(0, 3);
+    for (int relative = 0; relative < RELATIVES; relative++) {
+        for (int i = 0; i < GENOME_LEN; i++)
+            copy[i] = test_random_in(0, 99) == 0 ? (uint8_t)test_random_in(0, 3) : genome[i];
+        const int begin = (int)test_random_in(0, 400), end = (int)test_random_in(3000, GENOME_LEN);
+        for (int i = 0; i < 200 && relative % 5 == 0; i++)
+            copy[begin + 1000 + i] = TAL_NUCLEOTIDE_LETTER_COUNT - 1;
+        copy[begin + 700] = (uint8_t)test_random_in(0, TAL_NUCLEOTIDE_LETTER_COUNT - 1);
+        const size_t len = (size_t)(end - begin);
+        tal_nucleotide_reverse_complement(copy + begin, len, turned);
+        CU_ASSERT_EQUAL_FATAL(
+            tal_sequences_append(out_sequences, relative % 4 == 3 ? turned : copy + begin, len),
+            TAL_OK);
+    }
+}
+
+static void relatives_cost_little_and_come_back(void)
+{
+    tal_sequences relatives = {0}, got = {0};
+    tal_residue_codec *codec = NULL;
+    CU_ASSERT_EQUAL_FATAL(tal_residue_codec_create(TAL_NUCLEOTIDE, &codec), TAL_OK);
+    tal_buffer block = {0};
+    tal_hash before, after;
+    for (int turn = 0; turn < 2; turn++) { /* The second as if there was no first. */
+        tal_sequences_reset(&relatives);
+        tal_buffer_reset(&block);
+        make_relatives(&relatives);
+        CU_ASSERT_EQUAL_FATAL(tal_representatives_encode(codec, &relatives, &block, &before),
+                              TAL_OK);
+        CU_ASSERT(block.bytes < relatives.residues.bytes / 15);
+        CU_ASSERT_EQUAL_FATAL(tal_representatives_decode(codec, block.data, block.bytes,
+                                                         relatives.count, relatives.residues.bytes,
+                                                         &got, &after),
+                              TAL_OK);
+        CU_ASSERT(before.low == after.low && before.high == after.high);
+        for (int trial = 0; trial < 200; trial++) {
+            const size_t at = (size_t)test_random_in(0, (int64_t)block.bytes - 1);
+            const uint8_t flip = (uint8_t)(1 << test_random_in(0, 7));
+            block.data[at] ^= flip;
+            const tal_status status =
+                tal_representatives_decode(codec, block.data, block.bytes, relatives.count,
+                                           relatives.residues.bytes, &got, &after);
+            CU_ASSERT(status == TAL_ERR_DATA || before.low != after.low || at + 4 > block.bytes);
+            block.data[at] ^= flip;
+        }
+    }
+    tal_sequences_deinit(&got);
+    tal_sequences_deinit(&relatives);
+    tal_buffer_deinit(&block);
+    tal_residue_codec_destroy(codec);
+}
+
 static void numbers_of_any_size_come_back(void)
 {
     tal_buffer bytes = {0};
@@ -200,6 +258,7 @@ static void numbers_of_any_size_come_back(void)
 const test_case test_cases[] = {
     TEST_CASE(numbers_of_any_size_come_back),
     TEST_CASE(representatives_come_back),
+    TEST_CASE(relatives_cost_little_and_come_back),
     TEST_CASE(members_come_back_with_their_certificates),
     TEST_CASE(damaged_members_are_bounded),
     {0},
