@@ -21,7 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WALK_UNIT = 16 }; /* sequences of an item of work */
+enum { /* An item of work has so many sequences, or residues, before its last. */
+       WALK_UNIT = 16,
+       WALK_UNIT_RESIDUES = 16 << 10,
+};
 
 /* Rank `rank` wants to know about a sequence of this one, its ghost number `ghost`. */
 typedef struct subscription {
@@ -40,6 +43,8 @@ typedef struct greedy {
     tal_reduction *self;
     tal_lid *open; /* in order of priority */
     size_t open_count;
+    size_t *unit_begins; /* items of work, and one more */
+    size_t unit_count;
     subscription *subscriptions; /* by local number */
     size_t subscription_count;
     bool *is_told; /* by subscription */
@@ -160,7 +165,8 @@ static tal_status list_open(greedy *state)
     tal_reduction *self = state->self;
     open_entry *entries = tal_alloc_array(self->count, sizeof(*entries));
     state->open = tal_alloc_array(self->count, sizeof(*state->open));
-    if (entries == NULL || state->open == NULL) {
+    state->unit_begins = tal_alloc_array((size_t)self->count + 1, sizeof(*state->unit_begins));
+    if (entries == NULL || state->open == NULL || state->unit_begins == NULL) {
         tal_free(entries);
         return TAL_ERR_MEMORY;
     }
@@ -235,10 +241,9 @@ static tal_status walk_unit(void *context, int worker, size_t unit)
     if (unit > 0 && tal_pause_is_due(
                         &state->pause)) /* The first one goes on, so that each step decides some. */
         return TAL_OK;
-    size_t begin = unit * WALK_UNIT;
-    size_t end = begin + WALK_UNIT < state->open_count ? begin + WALK_UNIT : state->open_count;
     tal_status status = state->self->params->keeper == NULL ? tal_stop_check() : TAL_OK;
-    for (size_t i = begin; status == TAL_OK && i < end; i++)
+    const size_t end = state->unit_begins[unit + 1];
+    for (size_t i = state->unit_begins[unit]; status == TAL_OK && i < end; i++)
         status = walk(state, worker, state->open[i]);
     return status;
 }
@@ -301,14 +306,33 @@ static void drop_decided(greedy *state)
     state->open_count = kept;
 }
 
+/* Deal the open sequences into items of work: long ones are few together. */
+static void cut_units(greedy *state)
+{
+    const tal_seqset *set = state->self->distinct.sequences;
+    size_t count = 0;
+    int64_t residues = 0;
+    state->unit_count = 0;
+    for (size_t i = 0; i < state->open_count; i++) {
+        if (i == 0 || count == WALK_UNIT || residues >= WALK_UNIT_RESIDUES) {
+            state->unit_begins[state->unit_count++] = i;
+            count = 0;
+            residues = 0;
+        }
+        count++;
+        residues += tal_seqset_len(set, state->open[i]);
+    }
+    state->unit_begins[state->unit_count] = state->open_count;
+}
+
 /* Walk all open sequences once, and spread the news. *out_left: open ones of all ranks. Collective;
  * agreed status. */
 static tal_status step(greedy *state, uint64_t *out_left)
 {
     tal_reduction *self = state->self;
     tal_buffer received = {0};
-    tal_status status =
-        tal_team_for(self->team, (state->open_count + WALK_UNIT - 1) / WALK_UNIT, walk_unit, state);
+    cut_units(state);
+    tal_status status = tal_team_for(self->team, state->unit_count, walk_unit, state);
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK && self->rank_count > 1) {
         status = tell(state, &received);
@@ -343,6 +367,7 @@ tal_status tal_greedy_decide(tal_reduction *self)
     }
     tal_free(state.is_told);
     tal_free(state.subscriptions);
+    tal_free(state.unit_begins);
     tal_free(state.open);
     return status;
 }
