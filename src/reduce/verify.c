@@ -19,7 +19,9 @@ enum {
     BAND_LEN_MIN = 256,        /* shorter sequences are not worth a band */
     BAND_IDENTITY_MIN = 5000,  /* below, words and bands show little */
     BAND_HALF_WIDTH = 64,
-    BAND_GROWTH = 4, /* of a band that proves nothing */
+    BAND_GROWTH = 4,      /* of a band that proves nothing */
+    VAGUE_SHARE = 8,      /* of what rows may bring: where words leave more, bands refuse nothing */
+    WHOLE_LEN_MAX = 8192, /* the whole matrix is then cheap enough to be looked at first */
     STRICT_PENALTY_MIN = 8,
     LETTER_BYTES = 8 + TAL_CODE_COUNT + 32, /* of a residue: tracing, proofs, words */
     VERIFIER_BYTES = 256 << 10,             /* whatever the lengths */
@@ -324,24 +326,31 @@ static int32_t rows_min(const tal_verifier *verifier, const tal_trace_job *job)
     return identical > job->query_span_min ? (int32_t)identical : job->query_span_min;
 }
 
+/* Whether no path of enough rows has the identity, as far as a band shows. */
+static tal_status refuse_by_band(tal_verifier *verifier, const tal_band_pair *pair,
+                                 const tal_trace_job *trace_job, const int8_t *strict_profile,
+                                 bool *out_is_refused)
+{
+    int64_t bound = 0;
+    tal_status status = tal_band_aligner_choose(&verifier->aligner, pair);
+    if (status == TAL_OK)
+        status = tal_band_bound(&verifier->aligner, pair, &verifier->strict, strict_profile,
+                                rows_min(verifier, trace_job), 0, &bound);
+    *out_is_refused = status == TAL_OK && bound < 0;
+    return status;
+}
+
 /* Decide the pair by one band: no path that spans enough has the identity, or the alignment is
  * found. */
 static tal_status try_band(tal_verifier *verifier, const tal_band_pair *pair,
                            const tal_trace_job *trace_job, const int8_t *strict_profile,
                            bool *out_is_decided, bool *out_is_refused, tal_alignment *out_alignment)
 {
-    int64_t bound = 0;
-    *out_is_decided = *out_is_refused = false;
-    tal_status status = tal_band_aligner_choose(&verifier->aligner, pair);
-    if (status == TAL_OK)
-        status = tal_band_bound(&verifier->aligner, pair, &verifier->strict, strict_profile,
-                                rows_min(verifier, trace_job), 0, &bound);
-    if (status != TAL_OK)
+    *out_is_decided = false;
+    tal_status status = refuse_by_band(verifier, pair, trace_job, strict_profile, out_is_refused);
+    *out_is_decided = *out_is_refused;
+    if (status != TAL_OK || *out_is_decided)
         return status;
-    if (bound < 0) {
-        *out_is_decided = *out_is_refused = true;
-        return TAL_OK;
-    }
     status = tal_band_trace(&verifier->aligner, pair, &verifier->scoring, trace_job, out_is_decided,
                             out_alignment);
     if (status == TAL_OK && *out_is_decided) {
@@ -354,11 +363,18 @@ static tal_status try_band(tal_verifier *verifier, const tal_band_pair *pair,
 
 /* Decide the pair by bands that grow, as long as they are small beside the matrix. */
 static tal_status align_in_band(tal_verifier *verifier, tal_band_pair *pair,
-                                const tal_verify_job *job, bool *out_is_decided,
+                                const tal_verify_job *job, bool is_vague, bool *out_is_decided,
                                 bool *out_is_refused, tal_alignment *out_alignment)
 {
     const tal_trace_job trace_job = make_trace_job(verifier, job, pair->query);
     tal_status status = build_strict_profile(verifier, job->is_reverse, pair->query);
+    if (status == TAL_OK && is_vague) {
+        tal_band_pair whole = *pair;
+        whole.band.half_width = verifier->len + job->len;
+        status = refuse_by_band(verifier, &whole, &trace_job,
+                                verifier->strict_profiles[job->is_reverse], out_is_refused);
+        *out_is_decided = *out_is_refused;
+    }
     while (status == TAL_OK && !*out_is_decided && pair->band.half_width < job->len / 4) {
         status = try_band(verifier, pair, &trace_job, verifier->strict_profiles[job->is_reverse],
                           out_is_decided, out_is_refused, out_alignment);
@@ -395,16 +411,24 @@ static tal_status align_on_diagonal(tal_verifier *verifier, const tal_verify_job
     return TAL_OK;
 }
 
-/* Whether words show that no path of enough rows has the identity. */
+/* Whether words show that no path of enough rows has the identity; or else whether they say so
+ * little that a band would be left by paths that look good. */
 static tal_status refuse_by_words(tal_verifier *verifier, const tal_band_pair *pair,
-                                  const tal_verify_job *job, bool *out_is_refused)
+                                  const tal_verify_job *job, bool *out_is_refused,
+                                  bool *out_is_vague)
 {
     const tal_trace_job trace_job = make_trace_job(verifier, job, pair->query);
+    const int32_t rows = rows_min(verifier, &trace_job);
+    *out_is_refused = *out_is_vague = false;
     tal_status status = tal_band_aligner_begin(&verifier->aligner, pair);
-    *out_is_refused =
-        status == TAL_OK && tal_band_bound_by_words(&verifier->aligner, pair, &verifier->strict,
-                                                    rows_min(verifier, &trace_job)) < 0;
-    return status;
+    if (status != TAL_OK)
+        return status;
+    const int64_t bound =
+        tal_band_bound_by_words(&verifier->aligner, pair, &verifier->strict, rows);
+    *out_is_refused = bound < 0;
+    *out_is_vague = bound * VAGUE_SHARE > (int64_t)rows * verifier->strict.gain_max &&
+                    job->len <= WHOLE_LEN_MAX && verifier->len <= WHOLE_LEN_MAX;
+    return TAL_OK;
 }
 
 /* The canonical alignment, in the cheapest way that is certain. */
@@ -412,7 +436,7 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
                         tal_alignment *out_alignment)
 {
     const uint8_t *codes = NULL;
-    bool is_decided = false;
+    bool is_decided = false, is_vague = false;
     *out_is_refused = false;
     tal_status status = read_member(verifier, job->is_reverse, &codes);
     if (status != TAL_OK)
@@ -433,7 +457,7 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
     };
     if (has_band) {
         make_strict(verifier);
-        status = refuse_by_words(verifier, &pair, job, out_is_refused);
+        status = refuse_by_words(verifier, &pair, job, out_is_refused, &is_vague);
     }
     if (status != TAL_OK || *out_is_refused)
         return status;
@@ -442,7 +466,8 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
         status =
             align_on_diagonal(verifier, job, codes, &is_decided, out_is_refused, out_alignment);
     if (status == TAL_OK && !is_decided && has_band)
-        status = align_in_band(verifier, &pair, job, &is_decided, out_is_refused, out_alignment);
+        status = align_in_band(verifier, &pair, job, is_vague, &is_decided, out_is_refused,
+                               out_alignment);
     if (status != TAL_OK || is_decided)
         return status;
     return align_in_full(verifier, job, codes, out_is_refused, out_alignment);
