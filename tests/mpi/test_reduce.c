@@ -320,6 +320,7 @@ static void expect_the_same_when_ended(ranks_test *test, tal_reduce_params param
 {
     uint64_t representatives, again;
     const uint64_t expected = reduce(test, &params, 1, false, &representatives);
+    params.work_bytes = 400000; /* Several parts. */
     memory_keeper keeper = {.states_before_end = 20};
     const tal_reduce_keeper interface = {
         .context = &keeper, .keep = keep_in_memory, .find = find_in_memory};
