@@ -139,7 +139,7 @@ wait_for_end "$late"
 sleep 10 # A requeued job waits two minutes: what is left of its first run must be gone from the nodes.
 scontrol update JobId="$late" StartTime=now
 for ((tries = 0; tries < 450; tries++)); do
-    [ ! -f late/big.h5 ] || break
+    [ ! -f late/big.h5 ] || [ -e late/big.h5.job ] || break # It has its name before the folder goes.
     if [ -z "$(squeue --noheader --jobs="$late" 2>/dev/null)" ]; then # The nodes were not ready.
         late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10 \
             --open-mode=append --output="$work/late.out" "$top/slurm/search.sbatch")
@@ -160,7 +160,7 @@ wait_for_block cancelled
 scancel "$cancelled"
 wait_for_end "$cancelled"
 sleep 10 # As above: who still holds the folder would have the second refused.
-timeout 60 "$top/slurm/resume.sh" --wait --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=3 \
+timeout 200 "$top/slurm/resume.sh" --wait --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=3 \
     --output="$work/resumed.out" >resume.out 2>&1 </dev/null || fail 'a job that resume.sh submits'
 grep -qx 'submitted: 1' resume.out || fail 'resume.sh submits what was cancelled'
 grep -q 'blocks of queries are finished' resumed.out || fail 'a cancelled job goes on'
