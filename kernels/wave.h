@@ -61,18 +61,22 @@ typedef struct tal_wave_job {
     uint8_t *directions; /* `directions` only: tal_wave_direction_bytes */
 
     /* Out. */
-    int32_t peak; /* the largest H, left border counted or not; none of `find`. 32767 at 16 bit:
-                     saturated, all is undefined */
-    int32_t found_row, found_column; /* of `find`; column 0: none */
+    int32_t peak; /* the largest H, left border counted or not (`peak`: not); none of `find`. 32767
+                     at 16 bit: saturated, all is undefined */
+    int32_t found_row, found_column; /* of `find`; column 0: none. Of `peak`: the cell of the
+                                        largest H, chosen alike */
 } tal_wave_job;
 
-enum { TAL_WAVE_SCRATCH_BYTES = 40 << 10 };
+enum {
+    TAL_WAVE_SCRATCH_BYTES = 40 << 10,
+    TAL_WAVE_PEAK_COLUMNS_MAX = 65000, /* of `peak`, which counts steps in 16 bit */
+};
 
 typedef void (*tal_wave_function)(tal_wave_job *job);
 
 /* The kernels of one width. */
 typedef struct tal_wave {
-    tal_wave_function score, find, directions;
+    tal_wave_function score, peak, find, directions;
     int32_t lanes;      /* rows of a vector */
     int32_t strip_rows; /* rows that are computed together: a multiple of lanes */
 } tal_wave;

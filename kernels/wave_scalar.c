@@ -55,7 +55,18 @@ static void note_found(tal_wave_job *job, int32_t row, int32_t column)
     }
 }
 
-static void run(tal_wave_job *job, tal_width width, bool is_find, uint8_t *directions)
+typedef enum kind { KIND_SCORE, KIND_PEAK, KIND_FIND } kind;
+
+static void note(tal_wave_job *job, kind wanted, int32_t h, int32_t row, int32_t column)
+{
+    if (wanted == KIND_PEAK && h > job->peak)
+        job->found_column = 0;
+    job->peak = max(job->peak, h);
+    if ((wanted == KIND_FIND && h >= job->target) || (wanted == KIND_PEAK && h == job->peak))
+        note_found(job, row, column);
+}
+
+static void run(tal_wave_job *job, tal_width width, kind wanted, uint8_t *directions)
 {
     job->peak = width == TAL_WIDTH_16 ? INT16_MIN : INT32_MIN;
     job->found_row = job->found_column = 0;
@@ -73,9 +84,7 @@ static void run(tal_wave_job *job, tal_width width, bool is_find, uint8_t *direc
             corner = get(width, job->row_h, j);
             put(width, job->row_h, j, h);
             put(width, job->row_f, j, f);
-            job->peak = max(job->peak, h);
-            if (is_find && h >= job->target)
-                note_found(job, i + 1, j);
+            note(job, wanted, h, i + 1, j);
             if (directions != NULL)
                 *directions++ = bits;
             left = h;
@@ -87,36 +96,46 @@ static void run(tal_wave_job *job, tal_width width, bool is_find, uint8_t *direc
 
 static void score_16(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_16, false, NULL);
+    run(job, TAL_WIDTH_16, KIND_SCORE, NULL);
 }
 
 static void score_32(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_32, false, NULL);
+    run(job, TAL_WIDTH_32, KIND_SCORE, NULL);
+}
+
+static void peak_16(tal_wave_job *job)
+{
+    run(job, TAL_WIDTH_16, KIND_PEAK, NULL);
+}
+
+static void peak_32(tal_wave_job *job)
+{
+    run(job, TAL_WIDTH_32, KIND_PEAK, NULL);
 }
 
 static void find_16(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_16, true, NULL);
+    run(job, TAL_WIDTH_16, KIND_FIND, NULL);
 }
 
 static void find_32(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_32, true, NULL);
+    run(job, TAL_WIDTH_32, KIND_FIND, NULL);
 }
 
 static void directions_16(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_16, false, job->directions);
+    run(job, TAL_WIDTH_16, KIND_SCORE, job->directions);
 }
 
 static void directions_32(tal_wave_job *job)
 {
-    run(job, TAL_WIDTH_32, false, job->directions);
+    run(job, TAL_WIDTH_32, KIND_SCORE, job->directions);
 }
 
 void tal_wave_register_scalar(tal_kernel_table *table)
 {
-    table->wave[TAL_WIDTH_16] = (tal_wave){score_16, find_16, directions_16, 1, 1};
-    table->wave[TAL_WIDTH_32] = (tal_wave){score_32, find_32, directions_32, 1, 1};
+    table->wave[TAL_WIDTH_16] = (tal_wave){score_16, peak_16, find_16, directions_16, 1, 1};
+    table->wave[TAL_WIDTH_32] = (tal_wave){score_32, peak_32, find_32, directions_32, 1, 1};
 }

@@ -18,7 +18,7 @@ enum {
 };
 
 /* What a kernel is for; a constant wherever it is looked at. */
-typedef enum wave_kind { WAVE_SCORE, WAVE_FIND, WAVE_DIRECTIONS } wave_kind;
+typedef enum wave_kind { WAVE_SCORE, WAVE_PEAK, WAVE_FIND, WAVE_DIRECTIONS } wave_kind;
 
 typedef struct wave_scores {
     uint8_t of_letter[TAL_PROFILE_STRIDE][WAVE_ROW_BYTES];

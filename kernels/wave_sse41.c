@@ -11,8 +11,8 @@
 
 void tal_wave_register_sse41(tal_kernel_table *table)
 {
-    table->wave[TAL_WIDTH_16] = (tal_wave){wave_score_16, wave_find_16, wave_directions_16,
-                                           wave_lanes_16, wave_strip_rows_16};
-    table->wave[TAL_WIDTH_32] = (tal_wave){wave_score_32, wave_find_32, wave_directions_32,
-                                           wave_lanes_32, wave_strip_rows_32};
+    table->wave[TAL_WIDTH_16] = (tal_wave){wave_score_16,      wave_peak_16,  wave_find_16,
+                                           wave_directions_16, wave_lanes_16, wave_strip_rows_16};
+    table->wave[TAL_WIDTH_32] = (tal_wave){wave_score_32,      wave_peak_32,  wave_find_32,
+                                           wave_directions_32, wave_lanes_32, wave_strip_rows_32};
 }

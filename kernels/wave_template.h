@@ -1,7 +1,8 @@
 /* Wave kernels of one width for one instruction set; included by wave_ISA.c once per width.
  *
  * Needs WIDTH (16, 32), wave_vec_*.h and wave_scores_template.h. Defines wave_score_WIDTH,
- * wave_find_WIDTH, wave_directions_WIDTH and their geometry. No include guard: that is the point.
+ * wave_peak_WIDTH, wave_find_WIDTH, wave_directions_WIDTH and their geometry. No include guard:
+ * that is the point.
  *
  * Rows are cut into strips of up to VEC_STRIP vectors; a strip walks along all columns, one
  * anti-diagonal of the strip a step: lane k of the strip is k columns behind lane 0. What lane 0
@@ -31,6 +32,7 @@ typedef struct FN(strip) {
     vec diagonal[VEC_STRIP];                      /* H left of and above the next cells */
     vec lane[VEC_STRIP];                          /* numbers of the lanes */
     vec peak;
+    vec peaks[VEC_STRIP], places[VEC_STRIP]; /* of `peak`: of each lane, and the step of it */
     wave_scores *scores;
     tal_wave_job *job;
     ELEMENT *row_h, *row_f;
@@ -135,6 +137,39 @@ INLINE OP(mask) FN(are_inside)(const FN(strip) * strip, int v, int64_t step)
     return OP(and)(OP(gt)(begun, strip->lane[v]), OP(gt)(strip->lane[v], done));
 }
 
+/* Keep the largest of each lane that is at a column, and the step where it was first. */
+INLINE void FN(note_peak)(FN(strip) * strip, int v, int64_t step, vec h, const bool is_edge)
+{
+    const vec now = OP(set1)((ELEMENT)step);
+    OP(mask) is_larger = OP(gt)(h, strip->peaks[v]);
+    if (is_edge)
+        is_larger = OP(and)(FN(are_inside)(strip, v, step), is_larger);
+    strip->peaks[v] = OP(blend)(is_larger, strip->peaks[v], h);
+    strip->places[v] = OP(blend)(is_larger, strip->places[v], now);
+}
+
+/* The largest of a strip that is done, and where it was in the first column, of those in the first
+ * row. Steps of 16 bit are below 2^16. */
+static void FN(take_peaks)(const FN(strip) * strip)
+{
+    tal_wave_job *job = strip->job;
+    _Alignas(64) ELEMENT peaks[STRIP_ROWS], places[STRIP_ROWS];
+    for (int v = 0; v < strip->vectors; v++) {
+        vec_store((vec *)(void *)(peaks + v * LANES), strip->peaks[v]);
+        vec_store((vec *)(void *)(places + v * LANES), strip->places[v]);
+    }
+    for (int lane = 0; lane < strip->row_count; lane++) {
+        const int32_t place = WIDTH == 16 ? (uint16_t)places[lane] : (int32_t)places[lane];
+        const int32_t column = place - lane + 1;
+        if (peaks[lane] < job->peak ||
+            (peaks[lane] == job->peak && job->found_column > 0 && column >= job->found_column))
+            continue;
+        job->peak = peaks[lane];
+        job->found_column = column;
+        job->found_row = strip->first_row + lane + 1;
+    }
+}
+
 /* Put what vectors [first, first + count) hold back into the strip. */
 INLINE void FN(keep)(FN(strip) * strip, int first, const int count, const vec *h, const vec *e,
                      const vec *f, const vec *diagonal)
@@ -153,13 +188,12 @@ INLINE void FN(keep)(FN(strip) * strip, int first, const int count, const vec *h
 INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, int first, const int count,
                      const wave_kind kind, const bool is_edge)
 {
-    const int vectors = strip->vectors;
     const tal_wave_job *job = strip->job;
     const vec opening = OP(set1)((ELEMENT)(job->gap_open + job->gap_extend));
     const vec next = OP(set1)((ELEMENT)job->gap_extend);
     const vec floor = OP(set1)((ELEMENT)job->floor);
     const vec below_target = OP(set1)((ELEMENT)(job->target - 1));
-    const int last_lane = strip->row_count - 1 - (vectors - 1) * LANES;
+    const int rows = strip->vectors * LANES, last_lane = strip->row_count - 1 + LANES - rows;
     vec h[VEC_STRIP], e[VEC_STRIP], f[VEC_STRIP], diagonal[VEC_STRIP];
     for (int v = 0; v < count; v++) {
         h[v] = strip->h[first + v];
@@ -170,8 +204,7 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, int first, c
     const bool is_top = !is_edge || first == 0;
     const vec done_h = strip->h[is_top ? 0 : first - 1], done_f = strip->f[is_top ? 0 : first - 1];
     vec peak = strip->peak;
-    uint8_t *directions =
-        kind == WAVE_DIRECTIONS ? strip->directions + begin * vectors * LANES : NULL;
+    uint8_t *directions = kind == WAVE_DIRECTIONS ? strip->directions + begin * rows : NULL;
     for (int64_t step = begin; step < end; step++) {
         vec above_h = is_top ? OP(loadu)(strip->row_h + step + 1 - (LANES - 1)) : done_h;
         vec above_f = is_top ? OP(loadu)(strip->row_f + step + 1 - (LANES - 1)) : done_f;
@@ -189,6 +222,8 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, int first, c
             vec here = OP(max)(pair_or_f, e[v]);
             if (WIDTH == 32)
                 here = OP(max)(here, floor);
+            if (kind == WAVE_PEAK)
+                FN(note_peak)(strip, first + v, step, here, is_edge);
             const vec opened = OP(sub)(here, opening);
             const vec e_extended = OP(sub)(e[v], next);
             const vec f_extended = OP(sub)(f_here, next);
@@ -211,14 +246,14 @@ INLINE void FN(walk)(FN(strip) * strip, int64_t begin, int64_t end, int first, c
         if (kind == WAVE_FIND) {
             if (OP(any)(OP(gt)(largest, below_target)))
                 FN(note_found)(strip, h, first, count, step);
-        } else {
+        } else if (kind != WAVE_PEAK) {
             peak = OP(max)(peak, largest);
         }
         int64_t column = step - strip->row_count + 2;
         if (!is_edge || (column >= 1 && column <= strip->column_count))
             FN(hand_down)(strip, column, h[count - 1], f[count - 1], last_lane);
         if (kind == WAVE_DIRECTIONS)
-            directions += vectors * LANES;
+            directions += rows;
     }
     FN(keep)(strip, first, count, h, e, f, diagonal);
     strip->peak = peak;
@@ -330,6 +365,8 @@ static void FN(begin_strip)(FN(strip) * strip, int vectors)
         strip->lane[v] = vec_load((const vec *)(const void *)(numbers + v * LANES));
         strip->diagonal[v] = vec_load((const vec *)(const void *)(diagonal + v * LANES));
         strip->f[v] = OP(set1)(DEAD);
+        strip->peaks[v] = OP(set1)(ELEMENT_MIN);
+        strip->places[v] = strip->lane[v];
     }
     strip->row_h[0] = job_h[strip->row_count - 1];
     wave_turn_profile(strip->scores, job->profile + strip->first_row * job->profile_step,
@@ -374,6 +411,7 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
         .directions = kind == WAVE_DIRECTIONS ? job->directions : NULL,
     };
     int32_t live_end = 0;
+    job->peak = ELEMENT_MIN;
     job->found_row = job->found_column = 0;
     while (strip.first_row < job->row_count && strip.column_count > 0) {
         strip.row_count = FN(strip_height)(job->row_count - strip.first_row, kind);
@@ -387,6 +425,10 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
                 break;
         } else {
             FN(end_strip)(&strip, strip.vectors);
+            if (kind == WAVE_PEAK)
+                FN(take_peaks)(&strip);
+            if (kind == WAVE_PEAK && WIDTH == 16 && job->peak == ELEMENT_MAX)
+                return; /* Saturated. */
             if (WIDTH == 16 && OP(any)(OP(gt)(strip.peak, OP(set1)(ELEMENT_MAX - 1))))
                 break; /* Saturated: the caller goes wider. */
         }
@@ -394,6 +436,8 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
             strip.directions += ((int64_t)strip.column_count + STRIP_ROWS - 1) * STRIP_ROWS;
         strip.first_row += strip.row_count;
     }
+    if (kind == WAVE_PEAK)
+        return;
     _Alignas(64) ELEMENT peaks[LANES];
     vec_store((vec *)(void *)peaks, strip.peak);
     job->peak = peaks[0];
@@ -404,6 +448,11 @@ INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
 static void FN(wave_score)(tal_wave_job *job)
 {
     FN(run)(job, WAVE_SCORE);
+}
+
+static void FN(wave_peak)(tal_wave_job *job)
+{
+    FN(run)(job, WAVE_PEAK);
 }
 
 static void FN(wave_find)(tal_wave_job *job)

@@ -159,9 +159,8 @@ static bool is_better_as_pairs(const tal_ladder *ladder, tal_width width, int32_
 }
 
 /* One pair at one width; *out_is_saturated: it must be computed wider. */
-static tal_status score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
-                             const ladder_pair *pair, tal_width width, int32_t *out_score,
-                             bool *out_is_saturated)
+static tal_status begin_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                             const ladder_pair *pair, tal_width width, tal_wave_job *out_job)
 {
     static const tal_wave_border borders[TAL_MODE_COUNT] = {
         TAL_WAVE_BORDER_LOCAL, TAL_WAVE_BORDER_GLOBAL, TAL_WAVE_BORDER_SEMIGLOBAL};
@@ -172,19 +171,29 @@ static tal_status score_pair(const tal_ladder *ladder, tal_ladder_scratch *scrat
         .row_count = pair->query_len,
         .column_end = pair->ref_len,
     };
+    tal_status status = tal_wave_begin(&scratch->wave, &block, out_job);
+    if (status != TAL_OK)
+        return status;
+    out_job->profile = pair->profile;
+    out_job->profile_step = TAL_PROFILE_STRIDE;
+    out_job->letters = pair->ref;
+    out_job->letter_step = 1;
+    return TAL_OK;
+}
+
+static tal_status score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                             const ladder_pair *pair, tal_width width, int32_t *out_score,
+                             bool *out_is_saturated)
+{
     if (pair->ref_len == 0) {
         *out_score = ladder->mode == TAL_LOCAL ? 0 : (int32_t)gap_score(ladder, pair->query_len);
         *out_is_saturated = false;
         return TAL_OK;
     }
     tal_wave_job job;
-    tal_status status = tal_wave_begin(&scratch->wave, &block, &job);
+    tal_status status = begin_pair(ladder, scratch, pair, width, &job);
     if (status != TAL_OK)
         return status;
-    job.profile = pair->profile;
-    job.profile_step = TAL_PROFILE_STRIDE;
-    job.letters = pair->ref;
-    job.letter_step = 1;
     ladder->table.wave[width].score(&job);
     int32_t score = tal_wave_value(job.row_h, width, pair->ref_len);
     if (ladder->mode == TAL_LOCAL)
@@ -227,22 +236,34 @@ static tal_status score_as_pairs(const tal_ladder *ladder, tal_ladder_scratch *s
     return TAL_OK;
 }
 
-tal_status tal_ladder_score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
-                                 const int8_t *profile, int32_t query_len, const uint8_t *ref,
-                                 int32_t ref_len, int32_t *out_score)
+tal_status tal_ladder_find_peak(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                                const int8_t *profile, int32_t query_len, const uint8_t *ref,
+                                int32_t ref_len, tal_ladder_peak *out_peak)
 {
+    TAL_ASSERT(ladder->mode == TAL_LOCAL);
     TAL_ASSERT(query_len >= 1);
     TAL_ASSERT(ref_len >= 1);
     const ladder_pair pair = {
         .profile = profile, .query_len = query_len, .ref = ref, .ref_len = ref_len};
+    const bool has_end = ref_len <= TAL_WAVE_PEAK_COLUMNS_MAX;
     tal_width width = first_width(ladder, query_len, ref_len);
-    bool is_saturated = false;
-    if (width == TAL_WIDTH_8)
-        width = TAL_WIDTH_16;
-    tal_status status = score_pair(ladder, scratch, &pair, width, out_score, &is_saturated);
-    if (status == TAL_OK && is_saturated)
-        status = score_pair(ladder, scratch, &pair, TAL_WIDTH_32, out_score, &is_saturated);
-    return status;
+    width = width == TAL_WIDTH_8 ? TAL_WIDTH_16 : width;
+    tal_wave_job job;
+    for (;; width = TAL_WIDTH_32) {
+        tal_status status = begin_pair(ladder, scratch, &pair, width, &job);
+        if (status != TAL_OK)
+            return status;
+        const tal_wave *wave = &ladder->table.wave[width];
+        (has_end ? wave->peak : wave->score)(&job);
+        if (width == TAL_WIDTH_32 || job.peak < INT16_MAX)
+            break;
+    }
+    *out_peak = (tal_ladder_peak){
+        .score = job.peak - tal_wave_zero(width),
+        .query_end = job.found_row,
+        .ref_end = job.found_column,
+    };
+    return TAL_OK;
 }
 
 tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratch,

@@ -68,11 +68,18 @@ tal_status tal_ladder_score(const tal_ladder *ladder, tal_ladder_scratch *scratc
                             const int8_t *profile, int32_t query_len, const tal_seqset *set,
                             const tal_batch *batch, int32_t *out_scores);
 
-/* The exact score of one pair. Lengths >= 1; profile, limits and failures as above, but the caller
+/* The best local score of one pair. */
+typedef struct tal_ladder_peak {
+    int32_t score;
+    int32_t query_end, ref_end; /* of the canonical alignment (align/trace.h); 0: not known, the
+                                   reference is very long */
+} tal_ladder_peak;
+
+/* Find it, exactly. Mode local, lengths >= 1; profile, limits and failures as above, but the caller
  * has asked tal_ladder_fits. */
-tal_status tal_ladder_score_pair(const tal_ladder *ladder, tal_ladder_scratch *scratch,
-                                 const int8_t *profile, int32_t query_len, const uint8_t *ref,
-                                 int32_t ref_len, int32_t *out_score);
+tal_status tal_ladder_find_peak(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                                const int8_t *profile, int32_t query_len, const uint8_t *ref,
+                                int32_t ref_len, tal_ladder_peak *out_peak);
 
 /* Gapless scores (kernels/contract.h) of all lanes, 0..TAL_GAPLESS_SCORE_MAX: what filters ask for.
  * Same arguments; never fails but for memory. */

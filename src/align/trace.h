@@ -71,6 +71,8 @@ typedef struct tal_trace_job {
     /* Local: of alignments that span less, begin and end are all that is wanted: no path, counts or
      * CIGAR. */
     int32_t query_span_min, ref_span_min;
+    /* Local: where the alignment ends, when that is known (tal_ladder_find_peak), else 0. */
+    int32_t query_end, ref_end;
     tal_gaps gaps;
     int32_t score; /* the optimum, as the score pass found it: another is our mistake (asserted, but
                       one hidden behind the end only where TAL_SLOW_CHECKS is defined) */
@@ -80,7 +82,7 @@ typedef struct tal_trace_job {
  * semi-global alignment that is all insertion, or of no query, has ref_begin = ref_end = 0.
  *
  * Fails with TAL_ERR_MEMORY, or TAL_ERR_DATA when the pair is beyond the limits above; the tracer
- * stays usable. Cost: forward to the end, backward to
+ * stays usable. Cost: forward to the end unless it is known, backward to
  * the begin, and the box once, or where its directions (a byte per cell) do not fit in memory_bytes
  * once more for each level of checkpoints. Global: the box only. */
 tal_status tal_trace(tal_tracer *tracer, const tal_trace_job *job, tal_alignment *out_alignment);

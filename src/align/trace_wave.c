@@ -31,12 +31,12 @@ static tal_status begin_pass(tal_wave_memory *memory, const tal_trace_job *job,
     return TAL_OK;
 }
 
-static tal_status find_local(const tal_wave *waves, tal_wave_memory *memory,
-                             const tal_trace_job *job, tal_alignment *out)
+static tal_status find_end_local(const tal_wave *waves, tal_wave_memory *memory,
+                                 const tal_trace_job *job, tal_alignment *out)
 {
-    tal_width width = job->score <= LOCAL_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
+    const tal_width width = job->score <= LOCAL_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
     tal_wave_job pass;
-    tal_wave_block block = {
+    const tal_wave_block block = {
         .border = TAL_WAVE_BORDER_LOCAL,
         .width = width,
         .row_count = job->query_len,
@@ -50,13 +50,21 @@ static tal_status find_local(const tal_wave *waves, tal_wave_memory *memory,
     TAL_ASSERT(pass.found_column > 0);
     out->query_end = pass.found_row;
     out->ref_end = pass.found_column;
+    return TAL_OK;
+}
 
-    width = job->score <= SCORE_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
-    block.border = TAL_WAVE_BORDER_CORNER;
-    block.width = width;
-    block.row_count = out->query_end;
-    block.column_end = out->ref_end;
-    status = begin_pass(memory, job, block, true, &pass);
+static tal_status find_begin_local(const tal_wave *waves, tal_wave_memory *memory,
+                                   const tal_trace_job *job, tal_alignment *out)
+{
+    const tal_width width = job->score <= SCORE_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
+    tal_wave_job pass;
+    const tal_wave_block block = {
+        .border = TAL_WAVE_BORDER_CORNER,
+        .width = width,
+        .row_count = out->query_end,
+        .column_end = out->ref_end,
+    };
+    tal_status status = begin_pass(memory, job, block, true, &pass);
     if (status != TAL_OK)
         return status;
     pass.target = job->score;
@@ -66,6 +74,17 @@ static tal_status find_local(const tal_wave *waves, tal_wave_memory *memory,
     out->query_begin = out->query_end - pass.found_row;
     out->ref_begin = out->ref_end - pass.found_column;
     return TAL_OK;
+}
+
+static tal_status find_local(const tal_wave *waves, tal_wave_memory *memory,
+                             const tal_trace_job *job, tal_alignment *out)
+{
+    tal_status status = TAL_OK;
+    out->query_end = job->query_end;
+    out->ref_end = job->ref_end;
+    if (job->ref_end == 0)
+        status = find_end_local(waves, memory, job, out);
+    return status == TAL_OK ? find_begin_local(waves, memory, job, out) : status;
 }
 
 /* The first column whose last row has the score, 0 included. */

@@ -289,11 +289,15 @@ static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *jo
 {
     const tal_criteria *criteria = verifier->criteria;
     tal_trace_job trace_job = make_trace_job(verifier, job, codes);
+    tal_ladder_peak peak;
     tal_status status =
-        tal_ladder_score_pair(&criteria->ladder, &verifier->scratch, trace_job.profile,
-                              verifier->len, job->codes, job->len, &trace_job.score);
+        tal_ladder_find_peak(&criteria->ladder, &verifier->scratch, trace_job.profile,
+                             verifier->len, job->codes, job->len, &peak);
     if (status != TAL_OK)
         return status;
+    trace_job.score = peak.score;
+    trace_job.query_end = peak.query_end;
+    trace_job.ref_end = peak.ref_end;
     *out_is_refused = tal_criteria_is_hopeless(criteria, trace_job.score, verifier->len, job->len);
     if (*out_is_refused)
         return TAL_OK;

@@ -109,9 +109,13 @@ static void trace_in_full(judge *self, const pair *one, tal_trace_job *job, tal_
         .mode = TAL_LOCAL,
         .gaps = self->ladder.gaps,
     };
-    CU_ASSERT(tal_ladder_score_pair(&self->ladder, &self->scratch, self->profile, one->query_len,
-                                    one->ref, one->ref_len, &job->score) == TAL_OK);
+    tal_ladder_peak peak = {0};
+    CU_ASSERT(tal_ladder_find_peak(&self->ladder, &self->scratch, self->profile, one->query_len,
+                                   one->ref, one->ref_len, &peak) == TAL_OK);
+    job->score = peak.score;
     CU_ASSERT(tal_trace(self->tracer, job, out) == TAL_OK);
+    CU_ASSERT(peak.score == 0 ||
+              (peak.query_end == out->query_end && peak.ref_end == out->ref_end));
 }
 
 static void try_pair(judge *self, const tal_matrix *matrix, const pair *one, int round)

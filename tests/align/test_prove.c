@@ -80,8 +80,15 @@ static bool try_pair(judge *self, const tal_matrix *matrix, const pair *one, int
         .mode = TAL_LOCAL,
         .gaps = self->ladder.gaps,
     };
-    CU_ASSERT(tal_ladder_score_pair(&self->ladder, &self->scratch, self->profile, one->query_len,
-                                    one->ref, one->ref_len, &trace.score) == TAL_OK);
+    tal_ladder_peak peak = {0};
+    CU_ASSERT(tal_ladder_find_peak(&self->ladder, &self->scratch, self->profile, one->query_len,
+                                   one->ref, one->ref_len, &peak) == TAL_OK);
+    trace.score = peak.score;
+    CU_ASSERT(tal_trace(self->tracer, &trace, &traced) == TAL_OK);
+    CU_ASSERT_EQUAL(peak.query_end, traced.query_end);
+    CU_ASSERT_EQUAL(peak.ref_end, traced.ref_end);
+    trace.query_end = peak.query_end;
+    trace.ref_end = peak.ref_end;
     CU_ASSERT(tal_trace(self->tracer, &trace, &traced) == TAL_OK);
     bool holds = trace_sample_is_same(&proven, &traced);
     CU_ASSERT(holds);
