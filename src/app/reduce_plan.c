@@ -32,7 +32,9 @@ enum {
 #define ROUND_BYTES       (UINT64_C(16) << 20) /* pieces of input, of messages, of blocks */
 #define LATER_BYTES       (UINT64_C(24) << 20) /* what MPI and HDF5 take later than now */
 #define CODEC_BYTES       (UINT64_C(4) << 20)  /* of a thread that packs proteins */
-#define CODEC_NUCLEOTIDES (UINT64_C(24) << 20)
+#define CODEC_NUCLEOTIDES (UINT64_C(60) << 20)
+/* What zstd takes for names without descriptions, as those of genes often are. */
+#define NAMES_BYTES (UINT64_C(176) << 20)
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
@@ -76,7 +78,7 @@ tal_reduce_plan tal_reduce_plan_make(const tal_reduce_needs *needs, const tal_re
     const uint64_t packed = residues / (is_protein ? 1 : 2) + residues / 4 + headers;
     plan.pack = held + ASSIGNED_BYTES * sequences +
                 max_u64(PLACE_BYTES * sequences,
-                        72 * sequences + packed + ROUND_BYTES +
+                        72 * sequences + packed + ROUND_BYTES + (is_protein ? 0 : NAMES_BYTES) +
                             threads * (is_protein ? CODEC_BYTES : CODEC_NUCLEOTIDES));
     plan.total = max_u64(max_u64(plan.distinct, plan.rounds), plan.tables);
     if (needs->has_set)
