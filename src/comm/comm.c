@@ -266,8 +266,7 @@ typedef struct exchange {
     uint64_t *receive_begin;              /* where each sender's bytes go in the output */
     int *send_counts, *receive_counts;    /* this round */
     int *send_at, *receive_at;
-    uint8_t *send_round,
-        *receive_round; /* staging: at most TAL_COMM_ROUND per partner pair share */
+    uint8_t *send_round, *receive_round; /* staging: what the first round, the fullest, moves */
 } exchange;
 
 static void exchange_deinit(exchange *state)
@@ -293,14 +292,25 @@ static tal_status exchange_init(exchange *state, size_t size)
         .receive_counts = tal_alloc_array(size, sizeof(int)),
         .send_at = tal_alloc_array(size, sizeof(int)),
         .receive_at = tal_alloc_array(size, sizeof(int)),
-        .send_round = tal_alloc(TAL_COMM_ROUND),
-        .receive_round = tal_alloc(TAL_COMM_ROUND),
     };
-    bool is_complete =
-        state->send_bytes != NULL && state->receive_bytes != NULL && state->receive_begin != NULL &&
-        state->send_counts != NULL && state->receive_counts != NULL && state->send_at != NULL &&
-        state->receive_at != NULL && state->send_round != NULL && state->receive_round != NULL;
+    bool is_complete = state->send_bytes != NULL && state->receive_bytes != NULL &&
+                       state->receive_begin != NULL && state->send_counts != NULL &&
+                       state->receive_counts != NULL && state->send_at != NULL &&
+                       state->receive_at != NULL;
     return is_complete ? TAL_OK : TAL_ERR_MEMORY;
+}
+
+/* Staging for rounds of `share` bytes a pair, once it is known how many there are. */
+static tal_status exchange_stage(exchange *state, size_t size, uint64_t share)
+{
+    uint64_t send_bytes = 0, receive_bytes = 0;
+    for (size_t rank = 0; rank < size; rank++) {
+        send_bytes += min_u64(state->send_bytes[rank], share);
+        receive_bytes += min_u64(state->receive_bytes[rank], share);
+    }
+    state->send_round = tal_alloc((size_t)send_bytes);
+    state->receive_round = tal_alloc((size_t)receive_bytes);
+    return state->send_round != NULL && state->receive_round != NULL ? TAL_OK : TAL_ERR_MEMORY;
 }
 
 /* Round `round`: every pair moves its bytes [round * share, (round + 1) * share). */
@@ -364,13 +374,16 @@ tal_status tal_comm_exchange(tal_comm *comm, const uint8_t *send, const uint64_t
         largest = state.send_bytes[rank] > largest ? state.send_bytes[rank] : largest;
     }
     tal_comm_max_u64(comm, &largest, 1);
+    uint64_t share = TAL_COMM_ROUND / size;
+    TAL_ASSERT(share >= 1);
     uint64_t total = state.receive_begin[size];
-    status = tal_comm_agree(comm, tal_buffer_reserve(received, (size_t)total));
+    status = exchange_stage(&state, size, share);
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(received, (size_t)total);
+    status = tal_comm_agree(comm, status);
     if (status != TAL_OK)
         goto done;
 
-    uint64_t share = TAL_COMM_ROUND / size;
-    TAL_ASSERT(share >= 1);
     for (uint64_t round = 0; round * share < largest; round++)
         exchange_round(&state, comm, round, share, send, send_begin,
                        received->data + received->bytes);
