@@ -35,7 +35,7 @@ class Reduce(cli.Case):
             expected = self.clusters(source, "--identity", identity, "--threads", 1)
             self.assertEqual(len(expected), 700)
             self.assertLess(len({pair[0] for pair in expected}), 500)
-            for ranks, threads, memory in [(1, 2, "100M"), (3, 1, "4G")]:
+            for ranks, threads, memory in [(1, 2, "300M"), (3, 1, "4G")]:
                 self.assertEqual(expected, self.clusters(
                     source, "--identity", identity, "--threads", threads, "--memory", memory,
                     ranks=ranks), (kind, ranks))
