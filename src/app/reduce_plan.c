@@ -6,8 +6,6 @@
 #include "reduce/rounds.h"
 
 #include <inttypes.h>
-#include <string.h>
-#include <sys/stat.h>
 
 enum {
     COUNT_RESIDUES = 1 << 18, /* of a block while the input is counted */
@@ -86,25 +84,12 @@ tal_reduce_plan tal_reduce_plan_make(const tal_reduce_needs *needs, const tal_re
     return plan;
 }
 
-/* Whether files can be read more than once. The same on every rank: rank 0 looks. */
-static bool is_readable_again(tal_comm *comm, const tal_load_params *load)
-{
-    uint64_t is_pipe = 0;
-    for (size_t i = 0; i < load->path_count && tal_comm_rank(comm) == 0; i++) {
-        struct stat info;
-        bool is_file = stat(load->paths[i], &info) == 0 && S_ISREG(info.st_mode);
-        is_pipe |= strcmp(load->paths[i], "-") == 0 || !is_file;
-    }
-    tal_comm_max_u64(comm, &is_pipe, 1);
-    return is_pipe == 0;
-}
-
 tal_status tal_reduce_plan_count(tal_comm *comm, const tal_load_params *load,
                                  tal_reduce_needs *needs, bool *out_is_counted)
 {
     tal_stream *stream = NULL;
     tal_counted_set counted;
-    *out_is_counted = is_readable_again(comm, load);
+    *out_is_counted = tal_load_is_repeatable(comm, load);
     if (!*out_is_counted)
         return TAL_OK;
     tal_status status = tal_stream_open(comm, load, COUNT_RESIDUES, COUNT_SEQUENCES, &stream);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 /* What MPI and HDF5 take later than now. */
 #define LATER_BYTES (UINT64_C(24) << 20)
@@ -75,19 +74,6 @@ void tal_search_run_limit_trace(tal_search_run *self)
         self->params.trace_bytes = (size_t)share;
 }
 
-/* Whether files can be read more than once. The same on every rank: rank 0 looks. */
-static bool is_readable_again(tal_comm *comm, const tal_load_params *load)
-{
-    uint64_t is_pipe = 0;
-    for (size_t i = 0; i < load->path_count && tal_comm_rank(comm) == 0; i++) {
-        struct stat info;
-        bool is_file = stat(load->paths[i], &info) == 0 && S_ISREG(info.st_mode);
-        is_pipe |= strcmp(load->paths[i], "-") == 0 || !is_file;
-    }
-    tal_comm_max_u64(comm, &is_pipe, 1);
-    return is_pipe == 0;
-}
-
 /* Count a set by reading it. Collective; agreed status. */
 static tal_status count_set(tal_search_run *self, bool is_query, tal_counted_set *counted,
                             tal_set_info *out_info)
@@ -117,7 +103,7 @@ static tal_status count_inputs(tal_search_run *self, tal_memory_needs *needs)
                          .residue_count = BLOCK_RESIDUES,
                          .len_max = BLOCK_RESIDUES};
     tal_status status = TAL_OK;
-    if (is_readable_again(self->comm, &queries))
+    if (tal_load_is_repeatable(self->comm, &queries))
         status = count_set(self, true, &counted, &info);
     needs->query_count = info.sequence_count;
     needs->query_residues = info.residue_count;
@@ -133,7 +119,7 @@ static tal_status count_inputs(tal_search_run *self, tal_memory_needs *needs)
         needs->reference_len_max = info.len_max;
         return TAL_OK;
     }
-    if (!is_readable_again(self->comm, &references)) {
+    if (!tal_load_is_repeatable(self->comm, &references)) {
         needs->reference_count = UINT32_MAX;
         needs->reference_residues = UINT64_C(1) << 40;
         needs->reference_len_max = BLOCK_RESIDUES;

@@ -63,7 +63,8 @@ static tal_status run_scores(const tal_device *device, tal_opencl *self, tal_ope
     uint32_t open_extend = (uint32_t)(device->params.gap_open + device->params.gap_extend);
     uint32_t extend = (uint32_t)device->params.gap_extend;
     bool is_gapless = batch->task == TAL_DEVICE_GAPLESS;
-    const tal_cl_argument score[] = {
+    enum { OWN_ARGUMENT = 7 }; /* all others are the same for both kernels */
+    tal_cl_argument arguments[] = {
         memory_of(self->letters),
         memory_of(self->offsets),
         word(batch->ref_begin),
@@ -71,7 +72,7 @@ static tal_status run_scores(const tal_device *device, tal_opencl *self, tal_ope
         memory_of(own->profiles),
         memory_of(own->rows),
         memory_of(own->lens),
-        word(batch->query_count),
+        [OWN_ARGUMENT] = word(batch->query_count),
         word(open_extend),
         word(extend),
         memory_of(own->scores),
@@ -81,27 +82,11 @@ static tal_status run_scores(const tal_device *device, tal_opencl *self, tal_ope
         long_word(self->border_columns),
     };
     tal_status status =
-        RUN(self, is_gapless ? TAL_OPENCL_GAPLESS : TAL_OPENCL_LOCAL, score, self->group_count);
+        RUN(self, is_gapless ? TAL_OPENCL_GAPLESS : TAL_OPENCL_LOCAL, arguments, self->group_count);
     if (status != TAL_OK)
         return status;
-    const tal_cl_argument rescue[] = {
-        memory_of(self->letters),
-        memory_of(self->offsets),
-        word(batch->ref_begin),
-        word(ref_count),
-        memory_of(own->profiles),
-        memory_of(own->rows),
-        memory_of(own->lens),
-        word(is_gapless),
-        word(open_extend),
-        word(extend),
-        memory_of(own->scores),
-        memory_of(own->counters),
-        memory_of(own->rescues),
-        memory_of(self->borders),
-        long_word(self->border_columns),
-    };
-    return RUN(self, TAL_OPENCL_RESCUE, rescue, tal_opencl_wide_groups(self));
+    arguments[OWN_ARGUMENT] = word(is_gapless);
+    return RUN(self, TAL_OPENCL_RESCUE, arguments, tal_opencl_wide_groups(self));
 }
 
 static tal_status run_counts(tal_opencl *self, tal_opencl_slot *own)

@@ -8,6 +8,9 @@
 #include "base/alloc.h"
 #include "seq/load_internal.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
 tal_status tal_loader_add_segment(tal_loader *loader, tal_segment segment)
 {
     return tal_buffer_append(&loader->segments, &segment, sizeof(segment));
@@ -118,4 +121,16 @@ done:
     tal_set_info_deinit(&info);
     loader_deinit(&loader);
     return status;
+}
+
+bool tal_load_is_repeatable(tal_comm *comm, const tal_load_params *params)
+{
+    uint64_t is_pipe = 0;
+    for (size_t i = 0; i < params->path_count && tal_comm_rank(comm) == 0; i++) {
+        struct stat info;
+        bool is_file = stat(params->paths[i], &info) == 0 && S_ISREG(info.st_mode);
+        is_pipe |= strcmp(params->paths[i], "-") == 0 || !is_file;
+    }
+    tal_comm_max_u64(comm, &is_pipe, 1);
+    return is_pipe == 0;
 }

@@ -57,6 +57,10 @@ void tal_set_info_deinit(tal_set_info *info);
 tal_status tal_load_partition(tal_comm *comm, const tal_load_params *params, tal_seqset **out_set,
                               tal_set_info *out_info);
 
+/* Whether the files of `params` can be read more than once: none is a pipe or standard input.
+ * Collective; rank 0 looks. */
+bool tal_load_is_repeatable(tal_comm *comm, const tal_load_params *params);
+
 /* The same input as a stream of blocks, each whole on every rank. */
 typedef struct tal_stream tal_stream;
 

@@ -108,20 +108,23 @@ static tal_status list_dealt(regroup *self)
     size_t size = (size_t)tal_comm_size(self->comm);
     uint64_t stays = tal_seqset_residue_count(self->set);
     tal_status status = TAL_OK;
-    for (size_t rank = 0; rank < size; rank++) {
-        self->begin[rank] = self->sent.bytes;
-        for (tal_lid lid = 0; lid < tal_seqset_count(self->set) && status == TAL_OK; lid++) {
-            if (!is_dealt(self, lid))
-                continue;
-            dealt entry = {.gid = tal_seqset_gid(self->set, lid),
-                           .len = tal_seqset_len(self->set, lid),
-                           .lid = lid,
-                           .holder = tal_comm_rank(self->comm)};
-            status = tal_buffer_append(&self->sent, &entry, sizeof(entry));
-            stays -= rank == 0 ? (uint64_t)entry.len : 0;
-        }
+    for (tal_lid lid = 0; lid < tal_seqset_count(self->set) && status == TAL_OK; lid++) {
+        if (!is_dealt(self, lid))
+            continue;
+        dealt entry = {.gid = tal_seqset_gid(self->set, lid),
+                       .len = tal_seqset_len(self->set, lid),
+                       .lid = lid,
+                       .holder = tal_comm_rank(self->comm)};
+        status = tal_buffer_append(&self->sent, &entry, sizeof(entry));
+        stays -= (uint64_t)entry.len;
     }
-    self->begin[size] = self->sent.bytes;
+    const size_t bytes = self->sent.bytes; /* the same for every rank */
+    if (status == TAL_OK)
+        status = tal_buffer_reserve(&self->sent, (size - 1) * bytes);
+    for (size_t rank = 1; rank < size && status == TAL_OK; rank++)
+        status = tal_buffer_append(&self->sent, self->sent.data, bytes);
+    for (size_t rank = 0; rank <= size; rank++)
+        self->begin[rank] = rank * bytes;
     status = tal_comm_agree(self->comm, status);
     if (status != TAL_OK)
         return status;
