@@ -41,6 +41,19 @@ enum {
     TAL_WAVE_F_EXTENDS = 8, /* F(i+1,j) extends F(i,j) */
 };
 
+/* What `peak` and `find` may leave out: cells that no wanted path runs through. A wanted path
+ * begins with a pair in the first fresh_rows rows and fresh_columns columns, and in each of its
+ * cells H is at least what the cell's row needs, and its column. Needs rise or stay from one to the
+ * next; paths that are not wanted may be found or not. left_h holds no H that is needed, row_h none
+ * but row_h[0]. */
+typedef struct tal_wave_reach {
+    const int32_t *row_needs;    /* of each row */
+    const int32_t *column_needs; /* of each column; NULL: nothing */
+    int32_t fresh_rows, fresh_columns;
+    /* Out, of each row; NULL: not wanted. The columns [begin, end), from 0, that were computed. */
+    int32_t *span_begins, *span_ends;
+} tal_wave_reach;
+
 typedef struct tal_wave_job {
     const int8_t *profile; /* of row 1; row i is at profile + (i - 1) * profile_step */
     ptrdiff_t profile_step;
@@ -53,10 +66,11 @@ typedef struct tal_wave_job {
     void *scratch; /* TAL_WAVE_SCRATCH_BYTES, aligned to 64 bytes */
 
     /* `find` only: the cell of this value in the first column, of those in the first row. No cell
-     * may be larger. A value above `live` may lie on a path to it, others never do; only allowed
-     * above the smallest element when left_h holds no live value and row_h none but row_h[0]. After
-     * a find the far borders are undefined. */
-    int32_t target, live;
+     * may be larger. After a find the far borders are undefined, and after a peak with a reach. */
+    int32_t target;
+    const tal_wave_reach *reach; /* `peak` and `find`; NULL: every cell is computed */
+    int32_t *row_peaks; /* out, of `peak`: the largest H of each row, of the cells that were
+                           computed, or the smallest element; NULL: not wanted */
 
     uint8_t *directions; /* `directions` only: tal_wave_direction_bytes */
 

@@ -70,7 +70,9 @@ static void run(tal_wave_job *job, tal_width width, kind wanted, uint8_t *direct
 {
     job->peak = width == TAL_WIDTH_16 ? INT16_MIN : INT32_MIN;
     job->found_row = job->found_column = 0;
+    const tal_wave_reach *reach = wanted == KIND_SCORE ? NULL : job->reach;
     for (int32_t i = 0; i < job->row_count; i++) {
+        int32_t most = width == TAL_WIDTH_16 ? INT16_MIN : INT32_MIN;
         const int8_t *scores = job->profile + i * job->profile_step;
         int32_t corner = get(width, job->row_h, 0);
         int32_t left = get(width, job->left_h, i);
@@ -85,12 +87,19 @@ static void run(tal_wave_job *job, tal_width width, kind wanted, uint8_t *direct
             put(width, job->row_h, j, h);
             put(width, job->row_f, j, f);
             note(job, wanted, h, i + 1, j);
+            most = max(most, h);
             if (directions != NULL)
                 *directions++ = bits;
             left = h;
         }
         put(width, job->left_h, i, left);
         put(width, job->left_e, i, e);
+        if (wanted == KIND_PEAK && job->row_peaks != NULL)
+            job->row_peaks[i] = most;
+        if (reach != NULL && reach->span_begins != NULL) { /* Nothing is left out. */
+            reach->span_begins[i] = 0;
+            reach->span_ends[i] = job->column_count;
+        }
     }
 }
 

@@ -66,15 +66,17 @@ static inline vec *wave_stage(uint8_t (*stage)[WAVE_ROW_BYTES], int64_t column)
     return (vec *)(void *)stage[column & (WAVE_STAGE_RING - 1)];
 }
 
-/* Copy the letters of columns [begin, begin + count), pads outside [0, column_count). */
-static inline void wave_copy_letters(const tal_wave_job *job, int64_t begin, int count,
-                                     uint8_t *out_letters)
+/* Copy `count` letters from column `begin` on, of `column_count` that begin at `letters`; pads
+ * outside. */
+static inline void wave_copy_letters(const uint8_t *letters, ptrdiff_t step, int64_t column_count,
+                                     int64_t begin, int count, uint8_t *out_letters)
 {
-    for (int i = 0; i < count; i++) {
-        int64_t column = begin + i;
-        bool is_inside = column >= 0 && column < job->column_count;
-        out_letters[i] = is_inside
-                             ? job->letters[column * job->letter_step] & (TAL_PROFILE_STRIDE - 1)
-                             : TAL_PROFILE_STRIDE - 1;
-    }
+    int64_t first = begin < 0 ? -begin : 0;
+    int64_t end = column_count - begin < count ? column_count - begin : count;
+    first = first < count ? first : count;
+    end = end > first ? end : first;
+    memset(out_letters, TAL_PROFILE_STRIDE - 1, (size_t)first);
+    memset(out_letters + end, TAL_PROFILE_STRIDE - 1, (size_t)(count - end));
+    for (int64_t i = first; i < end; i++)
+        out_letters[i] = letters[(begin + i) * step] & (TAL_PROFILE_STRIDE - 1);
 }

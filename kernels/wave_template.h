@@ -32,11 +32,14 @@ typedef struct FN(strip) {
     vec diagonal[VEC_STRIP];                      /* H left of and above the next cells */
     vec lane[VEC_STRIP];                          /* numbers of the lanes */
     vec peak;
-    vec peaks[VEC_STRIP], places[VEC_STRIP]; /* of `peak`: of each lane, and the step of it */
+    vec peaks[VEC_STRIP], places[VEC_STRIP];      /* of `peak`: of each lane, and the step of it */
+    vec needs[VEC_STRIP], needs_above[VEC_STRIP]; /* of a reach: less 1, also of the row above */
     wave_scores *scores;
     tal_wave_job *job;
+    const uint8_t *letters;
     ELEMENT *row_h, *row_f;
     int32_t first_row, row_count, column_count;
+    int32_t column_begin; /* columns before are left out: all others count from here */
     int vectors;
     int64_t step_end;
     uint8_t *directions;
@@ -47,7 +50,8 @@ static void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin, int used)
 {
     wave_scores *scores = strip->scores;
     uint8_t letters[WAVE_BLOCK + 3];
-    wave_copy_letters(strip->job, begin - 3, WAVE_BLOCK + 3, letters);
+    wave_copy_letters(strip->letters, strip->job->letter_step, strip->column_count, begin - 3,
+                      WAVE_BLOCK + 3, letters);
     for (int i = 0; i < WAVE_BLOCK; i++) {
         const vec *from_0 = (const vec *)(const void *)scores->of_letter[letters[i + 3]];
         const vec *from_1 = (const vec *)(const void *)scores->of_letter[letters[i + 2]];
@@ -106,14 +110,15 @@ static __attribute__((noinline)) void FN(note_found)(FN(strip) * strip, const ve
     int lane_end = (first + count) * LANES;
     lane_end = lane_end < strip->row_count ? lane_end : strip->row_count;
     for (int lane = first * LANES; lane < lane_end && lane <= step; lane++) {
-        int64_t column = step - lane;
+        const int64_t column = step - lane;
+        const int64_t number = strip->column_begin + column + 1;
         if (values[lane] < job->target || column >= strip->column_count ||
-            (job->found_column > 0 && column + 1 >= job->found_column))
+            (job->found_column > 0 && number >= job->found_column))
             continue;
-        job->found_column = (int32_t)column + 1;
+        job->found_column = (int32_t)number;
         job->found_row = strip->first_row + lane + 1;
     }
-    int64_t end = (int64_t)job->found_column + strip->row_count - 2;
+    int64_t end = (int64_t)job->found_column - strip->column_begin + strip->row_count - 2;
     if (job->found_column > 0 && strip->step_end > end)
         strip->step_end = end;
 }
@@ -160,7 +165,9 @@ static void FN(take_peaks)(const FN(strip) * strip)
     }
     for (int lane = 0; lane < strip->row_count; lane++) {
         const int32_t place = WIDTH == 16 ? (uint16_t)places[lane] : (int32_t)places[lane];
-        const int32_t column = place - lane + 1;
+        const int32_t column = strip->column_begin + place - lane + 1;
+        if (job->row_peaks != NULL)
+            job->row_peaks[strip->first_row + lane] = peaks[lane];
         if (peaks[lane] < job->peak ||
             (peaks[lane] == job->peak && job->found_column > 0 && column >= job->found_column))
             continue;
@@ -301,45 +308,131 @@ INLINE void FN(walk_block)(FN(strip) * strip, int64_t begin, int64_t end, const 
     }
 }
 
-/* Whether a cell yet to come may lie on a path to the target. */
-INLINE bool FN(is_live)(const FN(strip) * strip, int vectors)
+/* A need as a value that is exceeded: one less, and no less than the smallest element. */
+INLINE ELEMENT FN(exceeded)(int32_t need)
 {
-    const vec live = OP(set1)((ELEMENT)strip->job->live);
-    vec largest = OP(max)(strip->h[0], strip->diagonal[0]);
-    for (int v = 1; v < vectors; v++)
-        largest = OP(max)(largest, OP(max)(strip->h[v], strip->diagonal[v]));
-    return OP(any)(OP(gt)(largest, live));
+    if (need <= ELEMENT_MIN)
+        return ELEMENT_MIN;
+    return need > ELEMENT_MAX ? ELEMENT_MAX - 1 : (ELEMENT)(need - 1);
 }
 
-/* All steps of a strip; *live_end is the last column where the row above is live, and then that of
- * the strip's last row. */
-INLINE void FN(walk_strip)(FN(strip) * strip, const wave_kind kind, int32_t *live_end)
+/* The needs of a strip's rows; those of lanes without a row are never met. */
+static void FN(load_needs)(FN(strip) * strip)
 {
-    const tal_wave_job *job = strip->job;
-    const bool has_live = kind == WAVE_FIND && job->live > ELEMENT_MIN;
+    const int32_t *needs = strip->job->reach->row_needs;
+    _Alignas(64) ELEMENT here[STRIP_ROWS], above[STRIP_ROWS];
+    ELEMENT last = strip->first_row == 0 ? ELEMENT_MIN : FN(exceeded)(needs[strip->first_row - 1]);
+    for (int lane = 0; lane < strip->vectors * LANES; lane++) {
+        const bool is_row = lane < strip->row_count;
+        above[lane] = last;
+        last = is_row ? FN(exceeded)(needs[strip->first_row + lane]) : ELEMENT_MAX;
+        here[lane] = last;
+    }
+    for (int v = 0; v < strip->vectors; v++) {
+        strip->needs[v] = vec_load((const vec *)(const void *)(here + v * LANES));
+        strip->needs_above[v] = vec_load((const vec *)(const void *)(above + v * LANES));
+    }
+}
+
+/* What a column of the strip needs, of those from `column` (from 0) on. */
+INLINE ELEMENT FN(column_need)(const FN(strip) * strip, int64_t column)
+{
+    const int32_t *needs = strip->job->reach->column_needs;
+    if (needs == NULL || column < 0)
+        return ELEMENT_MIN;
+    column = column < strip->column_count ? column : strip->column_count - 1;
+    return FN(exceeded)(needs[strip->column_begin + column]);
+}
+
+/* Whether a cell that comes from step `step` on may lie on a wanted path that has begun. */
+INLINE bool FN(is_live)(const FN(strip) * strip, int64_t step)
+{
+    for (int v = 0; v < strip->vectors; v++) {
+        /* H left of the next cells, and above: of their last lane's column, or the one before. */
+        const vec column = OP(set1)(FN(column_need)(strip, step - (v + 1) * LANES - 1));
+        if (OP(any)(OP(gt)(strip->h[v], OP(max)(strip->needs[v], column))) ||
+            OP(any)(OP(gt)(strip->diagonal[v], OP(max)(strip->needs_above[v], column))))
+            return true;
+    }
+    return false;
+}
+
+/* Columns of the matrix, from 1, where the row above the next strip is live: none when last is less
+ * than first. */
+typedef struct FN(live) {
+    int32_t first, last;
+} FN(live);
+
+/* Whether a wanted path may leave the strip's last row here, column counted from 1. */
+INLINE bool FN(is_live_below)(const FN(strip) * strip, int32_t column)
+{
+    const ELEMENT row =
+        FN(exceeded)(strip->job->reach->row_needs[strip->first_row + strip->row_count - 1]);
+    const ELEMENT need = FN(column_need)(strip, column - 1);
+    const ELEMENT most =
+        strip->row_h[column] > strip->row_f[column] ? strip->row_h[column] : strip->row_f[column];
+    return most > (need > row ? need : row);
+}
+
+/* A strip is done up to its column `done`, from 1: where its last row is live. What was handed down
+ * to it behind that is no longer there, but paths may begin anew. */
+static void FN(find_live)(const FN(strip) * strip, int64_t done, FN(live) * live)
+{
+    const ELEMENT none = WIDTH == 16 ? ELEMENT_MIN : (ELEMENT)strip->job->floor;
+    int32_t last =
+        done < 0 ? 0 : (int32_t)(done < strip->column_count ? done : strip->column_count);
+    for (int32_t column = last + 1; column + strip->column_begin <= live->last; column++)
+        strip->row_h[column] = strip->row_f[column] = none;
+    for (; last > 0 && !FN(is_live_below)(strip, last); last--)
+        strip->row_h[last] = strip->row_f[last] = none;
+    int32_t first = 1;
+    while (first < last && !FN(is_live_below)(strip, first))
+        first++;
+    *live = (FN(live)){strip->column_begin + first, strip->column_begin + last};
+}
+
+static void FN(note_span)(const FN(strip) * strip, int64_t step)
+{
+    const tal_wave_reach *reach = strip->job->reach;
+    const int64_t count = step < strip->column_count ? step : strip->column_count;
+    for (int32_t row = strip->first_row; row < strip->first_row + strip->row_count; row++) {
+        reach->span_begins[row] = strip->column_begin;
+        reach->span_ends[row] = strip->column_begin + (int32_t)count;
+    }
+}
+
+/* All steps of a strip; with a reach only those that it needs, `live` being that of the row above
+ * and then that of the strip's last row. */
+INLINE void FN(walk_strip)(FN(strip) * strip, const wave_kind kind, FN(live) * live)
+{
+    const tal_wave_reach *reach = kind == WAVE_FIND || kind == WAVE_PEAK ? strip->job->reach : NULL;
     const int used = (strip->vectors * LANES + VEC_BYTES - 1) / VEC_BYTES;
     strip->step_end = (int64_t)strip->column_count + strip->row_count - 1;
-    int64_t step = 0;
+    int64_t step = 0, needed = 0; /* steps that are needed whatever is live */
+    if (reach != NULL) {
+        const int32_t fresh_rows = reach->fresh_rows - strip->first_row;
+        const int64_t fresh =
+            fresh_rows <= 0 ? 0
+                            : (int64_t)reach->fresh_columns +
+                                  (fresh_rows < strip->row_count ? fresh_rows : strip->row_count);
+        needed = live->last - strip->column_begin + 1;
+        needed = fresh > needed ? fresh : needed;
+    }
     while (step < strip->step_end) {
         int64_t end = step + WAVE_BLOCK;
         if (step < (int64_t)strip->column_count + LANES - 1)
             FN(lay_out_scores)(strip, step, used);
         FN(walk_block)(strip, step, end < strip->step_end ? end : strip->step_end, kind);
         step = end;
-        if (has_live && step > *live_end && !FN(is_live)(strip, strip->vectors))
+        if (reach != NULL && step >= needed && !FN(is_live)(strip, step))
             break;
     }
-    if (!has_live)
+    if (reach == NULL)
         return;
-    int64_t done = (step < strip->step_end ? step : strip->step_end) - strip->row_count + 1;
-    int32_t last = done < 0 ? 0 : (int32_t)done;
-    for (int32_t column = last + 1; column <= *live_end; column++)
-        strip->row_h[column] = strip->row_f[column] = DEAD;
-    while (last > 0 && strip->row_h[last] <= job->live && strip->row_f[last] <= job->live) {
-        strip->row_h[last] = strip->row_f[last] = DEAD;
-        last--;
-    }
-    *live_end = last;
+    step = step < strip->step_end ? step : strip->step_end;
+    FN(find_live)(strip, step - strip->row_count + 1, live);
+    if (reach->span_begins != NULL)
+        FN(note_span)(strip, step);
 }
 
 /* Load the left border of a strip; lanes past the last row hold the smallest value. */
@@ -398,31 +491,63 @@ INLINE int32_t FN(strip_height)(int32_t rows, const wave_kind kind)
     return (vectors + strips - 1) / strips * LANES;
 }
 
+/* Begin with the column that the next strip needs first. False: no strip is needed any more. */
+INLINE bool FN(skip_columns)(FN(strip) * strip, int32_t column_end, const FN(live) * live)
+{
+    tal_wave_job *job = strip->job;
+    const bool is_fresh = strip->first_row < job->reach->fresh_rows;
+    const bool is_live = live->last >= live->first;
+    strip->column_begin = is_fresh ? 0 : live->first - 1;
+    strip->column_count = column_end - strip->column_begin;
+    strip->letters = job->letters + strip->column_begin * job->letter_step;
+    strip->row_h = (ELEMENT *)job->row_h + strip->column_begin;
+    strip->row_f = (ELEMENT *)job->row_f + strip->column_begin;
+    return (is_fresh || is_live) && strip->column_count > 0;
+}
+
+static void FN(clear_out)(tal_wave_job *job)
+{
+    const tal_wave_reach *reach = job->reach;
+    job->peak = ELEMENT_MIN;
+    job->found_row = job->found_column = 0;
+    for (int32_t row = 0; job->row_peaks != NULL && row < job->row_count; row++)
+        job->row_peaks[row] = ELEMENT_MIN;
+    if (reach == NULL || reach->span_begins == NULL)
+        return;
+    memset(reach->span_begins, 0, (size_t)job->row_count * sizeof(*reach->span_begins));
+    memset(reach->span_ends, 0, (size_t)job->row_count * sizeof(*reach->span_ends));
+}
+
 INLINE void FN(run)(tal_wave_job *job, const wave_kind kind)
 {
+    const bool is_pruned = (kind == WAVE_FIND || kind == WAVE_PEAK) && job->reach != NULL;
     FN(strip)
     strip = {
         .peak = OP(set1)(ELEMENT_MIN),
         .scores = job->scratch,
         .job = job,
+        .letters = job->letters,
         .row_h = job->row_h,
         .row_f = job->row_f,
         .column_count = job->column_count,
         .directions = kind == WAVE_DIRECTIONS ? job->directions : NULL,
     };
-    int32_t live_end = 0;
-    job->peak = ELEMENT_MIN;
-    job->found_row = job->found_column = 0;
-    while (strip.first_row < job->row_count && strip.column_count > 0) {
+    FN(live) live = {1, 0};
+    int32_t column_end = job->column_count;
+    FN(clear_out)(job);
+    while (strip.first_row < job->row_count && column_end > 0) {
+        strip.column_count = column_end;
+        if (is_pruned && !FN(skip_columns)(&strip, column_end, &live))
+            break;
         strip.row_count = FN(strip_height)(job->row_count - strip.first_row, kind);
         strip.vectors = (strip.row_count + LANES - 1) / LANES;
         FN(begin_strip)(&strip, strip.vectors);
-        FN(walk_strip)(&strip, kind, &live_end);
+        if (is_pruned)
+            FN(load_needs)(&strip);
+        FN(walk_strip)(&strip, kind, &live);
         if (kind == WAVE_FIND) {
             if (job->found_column > 0)
-                strip.column_count = job->found_column - 1;
-            if (job->live > ELEMENT_MIN && live_end == 0)
-                break;
+                column_end = job->found_column - 1;
         } else {
             FN(end_strip)(&strip, strip.vectors);
             if (kind == WAVE_PEAK)

@@ -27,6 +27,7 @@ typedef struct ladder_pair {
 
 void tal_ladder_scratch_deinit(tal_ladder_scratch *scratch)
 {
+    tal_reach_memory_deinit(&scratch->reach);
     tal_wave_memory_deinit(&scratch->wave);
     tal_batch_deinit(&scratch->rescue);
     tal_free(scratch->memory);
@@ -236,32 +237,56 @@ static tal_status score_as_pairs(const tal_ladder *ladder, tal_ladder_scratch *s
     return TAL_OK;
 }
 
+/* The peak at one width, of a score of `least` or more. */
+static tal_status find_peak(const tal_ladder *ladder, tal_ladder_scratch *scratch,
+                            const ladder_pair *pair, tal_width width, int32_t least,
+                            tal_wave_job *out_job)
+{
+    const tal_wave *wave = &ladder->table.wave[width];
+    tal_status status = begin_pair(ladder, scratch, pair, width, out_job);
+    if (status != TAL_OK || pair->ref_len > TAL_WAVE_PEAK_COLUMNS_MAX) {
+        if (status == TAL_OK)
+            wave->score(out_job);
+        return status;
+    }
+    status = tal_reach_forward(&scratch->reach, pair->profile, pair->query_len, pair->ref,
+                               pair->ref_len, least, tal_wave_zero(width));
+    if (status != TAL_OK)
+        return status;
+    out_job->reach = &scratch->reach.reach;
+    out_job->row_peaks = scratch->reach.row_peaks;
+    wave->peak(out_job);
+    return TAL_OK;
+}
+
 tal_status tal_ladder_find_peak(const tal_ladder *ladder, tal_ladder_scratch *scratch,
                                 const int8_t *profile, int32_t query_len, const uint8_t *ref,
-                                int32_t ref_len, tal_ladder_peak *out_peak)
+                                int32_t ref_len, int32_t least, tal_ladder_peak *out_peak)
 {
     TAL_ASSERT(ladder->mode == TAL_LOCAL);
     TAL_ASSERT(query_len >= 1);
     TAL_ASSERT(ref_len >= 1);
     const ladder_pair pair = {
         .profile = profile, .query_len = query_len, .ref = ref, .ref_len = ref_len};
-    const bool has_end = ref_len <= TAL_WAVE_PEAK_COLUMNS_MAX;
     tal_width width = first_width(ladder, query_len, ref_len);
     width = width == TAL_WIDTH_8 ? TAL_WIDTH_16 : width;
     tal_wave_job job;
     for (;; width = TAL_WIDTH_32) {
-        tal_status status = begin_pair(ladder, scratch, &pair, width, &job);
+        tal_status status = find_peak(ladder, scratch, &pair, width, least < 1 ? 1 : least, &job);
         if (status != TAL_OK)
             return status;
-        const tal_wave *wave = &ladder->table.wave[width];
-        (has_end ? wave->peak : wave->score)(&job);
         if (width == TAL_WIDTH_32 || job.peak < INT16_MAX)
             break;
     }
+    const int32_t zero = tal_wave_zero(width);
+    /* Where nothing was computed there is nothing above 0. */
+    for (int32_t i = 0; job.row_peaks != NULL && i < query_len; i++)
+        job.row_peaks[i] = job.row_peaks[i] > zero ? job.row_peaks[i] - zero : 0;
     *out_peak = (tal_ladder_peak){
-        .score = job.peak - tal_wave_zero(width),
+        .score = job.peak > zero ? job.peak - zero : 0,
         .query_end = job.found_row,
         .ref_end = job.found_column,
+        .row_bests = job.row_peaks,
     };
     return TAL_OK;
 }

@@ -3,6 +3,7 @@
 #define TAL_ALIGN_LADDER_H
 
 #include "align/batch.h"
+#include "align/reach.h"
 #include "align/wave.h"
 #include "base/status.h"
 #include "kernels/contract.h"
@@ -26,7 +27,8 @@ typedef struct tal_ladder_scratch {
     size_t bytes;
     tal_batch rescue;     /* flagged lanes gathered */
     tal_wave_memory wave; /* of lanes that are scored as pairs */
-    uint64_t rescue_16;   /* lanes rerun at 16 bit since the start */
+    tal_reach_memory reach;
+    uint64_t rescue_16; /* lanes rerun at 16 bit since the start */
     uint64_t rescue_32;
 } tal_ladder_scratch;
 
@@ -73,13 +75,17 @@ typedef struct tal_ladder_peak {
     int32_t score;
     int32_t query_end, ref_end; /* of the canonical alignment (align/trace.h); 0: not known, the
                                    reference is very long */
+    /* What traceback wants to know (tal_trace_job), of each query position; the scratch's, until
+     * its next call. NULL where the end is not known. */
+    const int32_t *row_bests;
 } tal_ladder_peak;
 
-/* Find it, exactly. Mode local, lengths >= 1; profile, limits and failures as above, but the caller
- * has asked tal_ladder_fits. */
+/* Find it, exactly, or see that it is less than `least`: then the score is some smaller one, and
+ * nothing else is known. The larger `least`, the less it costs. Mode local, lengths >= 1; profile,
+ * limits and failures as above, but the caller has asked tal_ladder_fits. */
 tal_status tal_ladder_find_peak(const tal_ladder *ladder, tal_ladder_scratch *scratch,
                                 const int8_t *profile, int32_t query_len, const uint8_t *ref,
-                                int32_t ref_len, tal_ladder_peak *out_peak);
+                                int32_t ref_len, int32_t least, tal_ladder_peak *out_peak);
 
 /* Gapless scores (kernels/contract.h) of all lanes, 0..TAL_GAPLESS_SCORE_MAX: what filters ask for.
  * Same arguments; never fails but for memory. */

@@ -13,6 +13,7 @@
 #include "align/cigar.h"
 #include "align/column.h"
 #include "align/diagonal.h"
+#include "align/narrow_path.h"
 #include "align/path.h"
 #include "align/trace_wave.h"
 #include "base/alloc.h"
@@ -30,7 +31,8 @@ struct tal_tracer {
     tal_cigar cigar, relabelled;
     tal_identity_function identity; /* NULL: gaps are looked for in every box */
     const tal_wave *waves;          /* NULL: the plain columns of this file do it */
-    tal_wave_memory wave_memory;
+    tal_trace_wave_memory wave_memory;
+    tal_narrow_memory narrow;
 };
 
 tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer)
@@ -53,7 +55,8 @@ void tal_tracer_destroy(tal_tracer *tracer)
 {
     if (tracer == NULL)
         return;
-    tal_wave_memory_deinit(&tracer->wave_memory);
+    tal_narrow_memory_deinit(&tracer->narrow);
+    tal_trace_wave_memory_deinit(&tracer->wave_memory);
     tal_cigar_deinit(&tracer->relabelled);
     tal_cigar_deinit(&tracer->cigar);
     tal_free(tracer->region);
@@ -310,6 +313,29 @@ static tal_status trace_plain(tal_tracer *tracer, const tal_trace_job *job, tal_
     return status != TAL_OK || is_done ? status : find_path(tracer, job, out);
 }
 
+/* As find_path, of a local alignment, from the cells that the pass backward has left. *out_is_done
+ * is false where the memory is too little for that. */
+static tal_status find_path_narrow(tal_tracer *tracer, const tal_trace_job *job,
+                                   const tal_alignment *alignment, bool *out_is_done)
+{
+    const tal_wave_box box = tal_trace_wave_box(tracer->waves, job, alignment);
+    const int32_t *span_begins, *span_ends;
+    uint64_t bytes = 0;
+    tal_trace_wave_spans(&tracer->wave_memory, alignment, &span_begins, &span_ends);
+    tal_status status = tal_narrow_path_plan(&box, &tracer->narrow, span_begins, span_ends, &bytes);
+    *out_is_done = status == TAL_OK && bytes <= tracer->memory_bytes;
+    if (!*out_is_done)
+        return status;
+    tracer->region = renew(tracer->region, (size_t)bytes, &tracer->region_bytes);
+    if (tracer->region == NULL)
+        return TAL_ERR_MEMORY;
+    tal_cigar_reset(&tracer->cigar);
+    status = tal_narrow_path_walk(&box, &tracer->narrow, &tracer->wave_memory.wave, tracer->region,
+                                  &tracer->cigar);
+    tal_cigar_reverse(&tracer->cigar);
+    return status;
+}
+
 /* As find_path. *out_is_done is false where the memory is too little for vectors. */
 static tal_status find_path_wave(tal_tracer *tracer, const tal_trace_job *job,
                                  const tal_alignment *alignment, bool *out_is_done)
@@ -324,7 +350,7 @@ static tal_status find_path_wave(tal_tracer *tracer, const tal_trace_job *job,
         if (tracer->region == NULL)
             return TAL_ERR_MEMORY;
         tal_cigar_reset(&tracer->cigar);
-        tal_status status = tal_wave_path_walk(&box, &tracer->wave_memory, tracer->region,
+        tal_status status = tal_wave_path_walk(&box, &tracer->wave_memory.wave, tracer->region,
                                                (size_t)bytes, &tracer->cigar, &is_saturated);
         if (status != TAL_OK)
             return status;
@@ -342,6 +368,8 @@ static tal_status trace_wave(tal_tracer *tracer, const tal_trace_job *job, tal_a
     bool is_done = status == TAL_OK && is_too_short(job, out);
     if (status == TAL_OK && !is_done)
         status = find_path_diagonal(tracer, job, out, &is_done);
+    if (status == TAL_OK && !is_done && job->mode == TAL_LOCAL)
+        status = find_path_narrow(tracer, job, out, &is_done);
     if (status == TAL_OK && !is_done)
         status = find_path_wave(tracer, job, out, &is_done);
     if (status != TAL_OK || is_done)

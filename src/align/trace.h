@@ -50,9 +50,9 @@ tal_status tal_tracer_create(size_t memory_bytes, tal_tracer **out_tracer);
 
 /* Use the kernels of a table, which must outlive the tracer; without, or with those of the scalar
  * level, plain columns do the work. The alignments are the same. Beside the memory above the
- * kernels take 8 bytes for each query and each reference position (with 32 bit; half of it with 16)
- * and 64 KiB; where memory_bytes do not hold the directions of some hundred columns, the path is
- * left to the plain columns. */
+ * kernels take 8 bytes for each query and each reference position (with 32 bit; half of it with
+ * 16), 30 and 10 more for what passes may leave out, and 64 KiB; where memory_bytes do not hold the
+ * directions of some hundred columns, the path is left to the plain columns. */
 void tal_tracer_use_kernels(tal_tracer *tracer, const tal_kernel_table *table);
 
 /* Accepts NULL. */
@@ -71,8 +71,11 @@ typedef struct tal_trace_job {
     /* Local: of alignments that span less, begin and end are all that is wanted: no path, counts or
      * CIGAR. */
     int32_t query_span_min, ref_span_min;
-    /* Local: where the alignment ends, when that is known (tal_ladder_find_peak), else 0. */
+    /* Local: where the alignment ends, when that is known (tal_ladder_find_peak), else 0; and of
+     * each query position the best score of alignments that end there, of those that may be
+     * continued to the score, when that is known, else NULL. */
     int32_t query_end, ref_end;
+    const int32_t *row_bests;
     tal_gaps gaps;
     int32_t score; /* the optimum, as the score pass found it: another is our mistake (asserted, but
                       one hidden behind the end only where TAL_SLOW_CHECKS is defined) */

@@ -31,10 +31,21 @@ static tal_status begin_pass(tal_wave_memory *memory, const tal_trace_job *job,
     return TAL_OK;
 }
 
-static tal_status find_end_local(const tal_wave *waves, tal_wave_memory *memory,
-                                 const tal_trace_job *job, tal_alignment *out)
+void tal_trace_wave_memory_deinit(tal_trace_wave_memory *memory)
+{
+    tal_wave_memory_deinit(&memory->wave);
+    tal_reach_memory_deinit(&memory->forward);
+    tal_reach_memory_deinit(&memory->backward);
+}
+
+/* *out_row_bests: as of a job; NULL where the reference is too long for that. */
+static tal_status find_end_local(const tal_wave *waves, tal_trace_wave_memory *memory,
+                                 const tal_trace_job *job, const int32_t **out_row_bests,
+                                 tal_alignment *out)
 {
     const tal_width width = job->score <= LOCAL_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
+    const int32_t zero = tal_wave_zero(width);
+    const bool has_peak = job->ref_len <= TAL_WAVE_PEAK_COLUMNS_MAX;
     tal_wave_job pass;
     const tal_wave_block block = {
         .border = TAL_WAVE_BORDER_LOCAL,
@@ -42,19 +53,34 @@ static tal_status find_end_local(const tal_wave *waves, tal_wave_memory *memory,
         .row_count = job->query_len,
         .column_end = job->ref_len,
     };
-    tal_status status = begin_pass(memory, job, block, false, &pass);
+    *out_row_bests = NULL;
+    tal_status status = begin_pass(&memory->wave, job, block, false, &pass);
+    if (status == TAL_OK && has_peak)
+        status = tal_reach_forward(&memory->forward, job->profile, job->query_len, job->ref,
+                                   job->ref_len, job->score, zero);
     if (status != TAL_OK)
         return status;
-    pass.target = job->score + tal_wave_zero(width);
-    waves[width].find(&pass);
+    pass.target = job->score + zero;
+    if (has_peak) {
+        pass.reach = &memory->forward.reach;
+        pass.row_peaks = memory->forward.row_peaks;
+        waves[width].peak(&pass);
+        TAL_ASSERT(pass.peak == pass.target);
+        for (int32_t i = 0; i < job->query_len; i++)
+            pass.row_peaks[i] = pass.row_peaks[i] > zero ? pass.row_peaks[i] - zero : 0;
+        *out_row_bests = pass.row_peaks;
+    } else {
+        waves[width].find(&pass);
+    }
     TAL_ASSERT(pass.found_column > 0);
     out->query_end = pass.found_row;
     out->ref_end = pass.found_column;
     return TAL_OK;
 }
 
-static tal_status find_begin_local(const tal_wave *waves, tal_wave_memory *memory,
-                                   const tal_trace_job *job, tal_alignment *out)
+static tal_status find_begin_local(const tal_wave *waves, tal_trace_wave_memory *memory,
+                                   const tal_trace_job *job, const int32_t *row_bests,
+                                   tal_alignment *out)
 {
     const tal_width width = job->score <= SCORE_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
     tal_wave_job pass;
@@ -64,11 +90,13 @@ static tal_status find_begin_local(const tal_wave *waves, tal_wave_memory *memor
         .row_count = out->query_end,
         .column_end = out->ref_end,
     };
-    tal_status status = begin_pass(memory, job, block, true, &pass);
+    tal_status status = begin_pass(&memory->wave, job, block, true, &pass);
+    if (status == TAL_OK)
+        status = tal_reach_backward(&memory->backward, row_bests, out->query_end, job->score);
     if (status != TAL_OK)
         return status;
     pass.target = job->score;
-    pass.live = 0;
+    pass.reach = &memory->backward.reach;
     waves[width].find(&pass);
     TAL_ASSERT(pass.found_column > 0);
     out->query_begin = out->query_end - pass.found_row;
@@ -76,15 +104,35 @@ static tal_status find_begin_local(const tal_wave *waves, tal_wave_memory *memor
     return TAL_OK;
 }
 
-static tal_status find_local(const tal_wave *waves, tal_wave_memory *memory,
+static tal_status find_local(const tal_wave *waves, tal_trace_wave_memory *memory,
                              const tal_trace_job *job, tal_alignment *out)
 {
     tal_status status = TAL_OK;
+    const int32_t *row_bests = job->row_bests;
     out->query_end = job->query_end;
     out->ref_end = job->ref_end;
     if (job->ref_end == 0)
-        status = find_end_local(waves, memory, job, out);
-    return status == TAL_OK ? find_begin_local(waves, memory, job, out) : status;
+        status = find_end_local(waves, memory, job, &row_bests, out);
+    return status == TAL_OK ? find_begin_local(waves, memory, job, row_bests, out) : status;
+}
+
+/* The pass backward saw the box's rows and columns from its end. */
+void tal_trace_wave_spans(const tal_trace_wave_memory *memory, const tal_alignment *alignment,
+                          const int32_t **out_begins, const int32_t **out_ends)
+{
+    const tal_wave_reach *reach = &memory->backward.reach;
+    const int32_t rows = alignment->query_end - alignment->query_begin;
+    const int32_t columns = alignment->ref_end - alignment->ref_begin;
+    for (int32_t low = 0, high = rows - 1; low <= high; low++, high--) {
+        const int32_t begin = reach->span_begins[low], end = reach->span_ends[low];
+        const int32_t high_begin = reach->span_begins[high], high_end = reach->span_ends[high];
+        reach->span_begins[low] = high_end < columns ? columns - high_end : 0;
+        reach->span_ends[low] = columns - high_begin;
+        reach->span_begins[high] = end < columns ? columns - end : 0;
+        reach->span_ends[high] = columns - begin;
+    }
+    *out_begins = reach->span_begins;
+    *out_ends = reach->span_ends;
 }
 
 /* The first column whose last row has the score, 0 included. */
@@ -133,14 +181,15 @@ static tal_status find_semiglobal(const tal_wave *waves, tal_wave_memory *memory
     return TAL_OK;
 }
 
-tal_status tal_trace_wave_find(const tal_wave *waves, tal_wave_memory *memory,
+tal_status tal_trace_wave_find(const tal_wave *waves, tal_trace_wave_memory *memory,
                                const tal_trace_job *job, tal_alignment *out_alignment)
 {
     switch (job->mode) {
     case TAL_LOCAL:
         return find_local(waves, memory, job, out_alignment);
     case TAL_SEMIGLOBAL:
-        return job->query_len > 0 ? find_semiglobal(waves, memory, job, out_alignment) : TAL_OK;
+        return job->query_len > 0 ? find_semiglobal(waves, &memory->wave, job, out_alignment)
+                                  : TAL_OK;
     default:
         out_alignment->query_end = job->query_len;
         out_alignment->ref_end = job->ref_len;

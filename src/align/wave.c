@@ -96,7 +96,6 @@ tal_status tal_wave_begin(tal_wave_memory *memory, const tal_wave_block *block,
     job.gap_open = block->gaps.open;
     job.gap_extend = block->gaps.extend;
     job.floor = block->border == TAL_WAVE_BORDER_LOCAL ? 0 : TAL_WAVE_DEAD;
-    job.live = width == TAL_WIDTH_16 ? INT16_MIN : INT32_MIN;
     *out_job = job;
     return TAL_OK;
 }

@@ -23,8 +23,8 @@ enum {
     VAGUE_SHARE = 8,      /* of what rows may bring: where words leave more, bands refuse nothing */
     WHOLE_LEN_MAX = 8192, /* the whole matrix is then cheap enough to be looked at first */
     STRICT_PENALTY_MIN = 8,
-    LETTER_BYTES = 8 + TAL_CODE_COUNT + 32, /* of a residue: tracing, proofs, words */
-    VERIFIER_BYTES = 256 << 10,             /* whatever the lengths */
+    LETTER_BYTES = 8 + TAL_CODE_COUNT + 32 + 48, /* of a residue: tracing, proofs, words, reach */
+    VERIFIER_BYTES = 256 << 10,                  /* whatever the lengths */
     SEED_SCORE = 42, /* of the seed's diagonal, at least: 22 bits under BLOSUM62, what BLAST
                         wants before it opens gaps */
 };
@@ -237,8 +237,8 @@ static int64_t columns_min(const tal_criteria *criteria, int64_t member_len,
     return len * criteria->coverage / TAL_REDUCE_SHARE_ONE;
 }
 
-bool tal_criteria_is_hopeless(const tal_criteria *criteria, int64_t score, int64_t member_len,
-                              int64_t representative_len)
+/* The least score, in 100 * TAL_REDUCE_SHARE_ONE-ths, that is not hopeless. */
+static int64_t hope_of(const tal_criteria *criteria, int64_t member_len, int64_t representative_len)
 {
     const int64_t identity = criteria->identity, other = TAL_REDUCE_SHARE_ONE - identity;
     const int64_t columns = columns_min(criteria, member_len, representative_len);
@@ -253,7 +253,13 @@ bool tal_criteria_is_hopeless(const tal_criteria *criteria, int64_t score, int64
         least = 0;
     }
     column = column > least ? column : least;
-    return score * 100 * TAL_REDUCE_SHARE_ONE < column * columns;
+    return column * columns;
+}
+
+bool tal_criteria_is_hopeless(const tal_criteria *criteria, int64_t score, int64_t member_len,
+                              int64_t representative_len)
+{
+    return score * 100 * TAL_REDUCE_SHARE_ONE < hope_of(criteria, member_len, representative_len);
 }
 
 /* The least span that covers enough of a sequence. */
@@ -282,22 +288,34 @@ static tal_trace_job make_trace_job(const tal_verifier *verifier, const tal_veri
     };
 }
 
-/* Fill the matrix: *out_is_refused when the score leaves no hope. */
+/* The least score that is looked for: what is not hopeless, and what some path is known to have. */
+static int32_t least_score(const tal_verifier *verifier, const tal_verify_job *job, int32_t known)
+{
+    const int64_t one = 100 * TAL_REDUCE_SHARE_ONE;
+    const int64_t hope = (hope_of(verifier->criteria, verifier->len, job->len) + one - 1) / one;
+    return hope > known && hope < INT32_MAX ? (int32_t)hope : known;
+}
+
+/* Fill the matrix, as far as a score matters: *out_is_refused when it leaves no hope. `known`: what
+ * some path scores. */
 static tal_status align_in_full(tal_verifier *verifier, const tal_verify_job *job,
-                                const uint8_t *codes, bool *out_is_refused,
+                                const uint8_t *codes, int32_t known, bool *out_is_refused,
                                 tal_alignment *out_alignment)
 {
     const tal_criteria *criteria = verifier->criteria;
     tal_trace_job trace_job = make_trace_job(verifier, job, codes);
     tal_ladder_peak peak;
-    tal_status status =
-        tal_ladder_find_peak(&criteria->ladder, &verifier->scratch, trace_job.profile,
-                             verifier->len, job->codes, job->len, &peak);
+    tal_status status = tal_ladder_find_peak(&criteria->ladder, &verifier->scratch,
+                                             trace_job.profile, verifier->len, job->codes, job->len,
+                                             least_score(verifier, job, known), &peak);
     if (status != TAL_OK)
         return status;
+    TAL_ASSERT(peak.score >= known ||
+               tal_criteria_is_hopeless(criteria, peak.score, verifier->len, job->len));
     trace_job.score = peak.score;
     trace_job.query_end = peak.query_end;
     trace_job.ref_end = peak.ref_end;
+    trace_job.row_bests = peak.row_bests;
     *out_is_refused = tal_criteria_is_hopeless(criteria, trace_job.score, verifier->len, job->len);
     if (*out_is_refused)
         return TAL_OK;
@@ -441,6 +459,7 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
 {
     const uint8_t *codes = NULL;
     bool is_decided = false, is_vague = false;
+    int32_t known = 0;
     *out_is_refused = false;
     tal_status status = read_member(verifier, job->is_reverse, &codes);
     if (status != TAL_OK)
@@ -469,12 +488,14 @@ static tal_status align(tal_verifier *verifier, const tal_verify_job *job, bool 
     if (status == TAL_OK)
         status =
             align_on_diagonal(verifier, job, codes, &is_decided, out_is_refused, out_alignment);
+    if (status == TAL_OK && !is_decided)
+        known = out_alignment->score;
     if (status == TAL_OK && !is_decided && has_band)
         status = align_in_band(verifier, &pair, job, is_vague, &is_decided, out_is_refused,
                                out_alignment);
     if (status != TAL_OK || is_decided)
         return status;
-    return align_in_full(verifier, job, codes, out_is_refused, out_alignment);
+    return align_in_full(verifier, job, codes, known, out_is_refused, out_alignment);
 }
 
 tal_status tal_verify(tal_verifier *verifier, const tal_verify_job *job, bool *out_passes,

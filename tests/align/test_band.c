@@ -97,6 +97,35 @@ static void set_scores(judge *self, const tal_matrix *matrix, tal_gaps gaps, int
     tal_band_scoring_init(&self->scoring, matrix, gaps);
 }
 
+/* The same alignment when little more than the best paths is looked at; and nothing is found where
+ * more is asked for than there is. */
+static void trace_with_bests(judge *self, const pair *one, const tal_trace_job *plain,
+                             const tal_alignment *expected)
+{
+    tal_tracer *tracer = NULL;
+    tal_trace_job job = *plain;
+    tal_alignment alignment = {0};
+    tal_ladder_peak peak = {0};
+    const int32_t leasts[] = {plain->score, plain->score / 2, plain->score + 1};
+    CU_ASSERT_FATAL(tal_tracer_create(64 << 20, &tracer) == TAL_OK);
+    tal_tracer_use_kernels(tracer, &self->ladder.table);
+    for (size_t i = 0; i < sizeof(leasts) / sizeof(*leasts); i++) {
+        CU_ASSERT(tal_ladder_find_peak(&self->ladder, &self->scratch, self->profile, one->query_len,
+                                       one->ref, one->ref_len, leasts[i], &peak) == TAL_OK);
+        if (leasts[i] > plain->score) {
+            CU_ASSERT(peak.score < leasts[i]);
+            continue;
+        }
+        CU_ASSERT(peak.score == plain->score);
+        job.query_end = peak.query_end;
+        job.ref_end = peak.ref_end;
+        job.row_bests = peak.row_bests;
+        CU_ASSERT(tal_trace(tracer, &job, &alignment) == TAL_OK);
+        CU_ASSERT(trace_sample_is_same(&alignment, expected));
+    }
+    tal_tracer_destroy(tracer);
+}
+
 /* The whole matrix's answer. */
 static void trace_in_full(judge *self, const pair *one, tal_trace_job *job, tal_alignment *out)
 {
@@ -111,9 +140,10 @@ static void trace_in_full(judge *self, const pair *one, tal_trace_job *job, tal_
     };
     tal_ladder_peak peak = {0};
     CU_ASSERT(tal_ladder_find_peak(&self->ladder, &self->scratch, self->profile, one->query_len,
-                                   one->ref, one->ref_len, &peak) == TAL_OK);
+                                   one->ref, one->ref_len, 0, &peak) == TAL_OK);
     job->score = peak.score;
     CU_ASSERT(tal_trace(self->tracer, job, out) == TAL_OK);
+    trace_with_bests(self, one, job, out);
     CU_ASSERT(peak.score == 0 ||
               (peak.query_end == out->query_end && peak.ref_end == out->ref_end));
 }

@@ -82,7 +82,7 @@ static bool try_pair(judge *self, const tal_matrix *matrix, const pair *one, int
     };
     tal_ladder_peak peak = {0};
     CU_ASSERT(tal_ladder_find_peak(&self->ladder, &self->scratch, self->profile, one->query_len,
-                                   one->ref, one->ref_len, &peak) == TAL_OK);
+                                   one->ref, one->ref_len, 0, &peak) == TAL_OK);
     trace.score = peak.score;
     CU_ASSERT(tal_trace(self->tracer, &trace, &traced) == TAL_OK);
     CU_ASSERT_EQUAL(peak.query_end, traced.query_end);

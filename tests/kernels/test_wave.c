@@ -28,6 +28,7 @@ typedef enum kind { SCORE, PEAK, FIND, DIRECTIONS, KIND_COUNT } kind;
 typedef struct result {
     int32_t arrays[ARRAY_COUNT][ROW_MAX + COLUMN_MAX];
     uint8_t directions[ROW_MAX * COLUMN_MAX];
+    int32_t row_peaks[ROW_MAX];
     int32_t peak, found_row, found_column;
 } result;
 
@@ -38,6 +39,9 @@ typedef struct bench {
     kind kind;
     bool is_reversed;
     int32_t borders[ARRAY_COUNT][ROW_MAX + COLUMN_MAX]; /* what the job begins with */
+    tal_wave_reach reach;                               /* used where the job says so */
+    int32_t row_needs[ROW_MAX], column_needs[COLUMN_MAX];
+    int32_t span_begins[ROW_MAX], span_ends[ROW_MAX];
     result expected, got;
 } bench;
 
@@ -90,7 +94,6 @@ static void lay_out(bench *b, int32_t rows, int32_t columns, int low, int high)
         .letter_step = b->is_reversed ? -1 : 1,
         .row_count = rows,
         .column_count = columns,
-        .live = b->width == TAL_WIDTH_16 ? INT16_MIN : INT32_MIN,
     };
 }
 
@@ -120,6 +123,7 @@ static void run(bench *b, tal_isa isa, result *out)
     job->scratch = guarded_end(&b->scratch, TAL_WAVE_SCRATCH_BYTES, POISON);
     size_t bytes = (size_t)tal_wave_direction_bytes(wave, job->row_count, job->column_count);
     const bool has_directions = b->kind == DIRECTIONS;
+    job->row_peaks = out->row_peaks;
     job->directions = has_directions ? guarded_end(&b->directions, bytes, POISON) : NULL;
     tal_wave_function run_kind[KIND_COUNT] = {wave->score, wave->peak, wave->find,
                                               wave->directions};
@@ -151,6 +155,12 @@ static bool is_same(const bench *b)
         (b->got.peak != b->expected.peak || b->got.found_column != b->expected.found_column ||
          b->got.found_row != b->expected.found_row))
         return false;
+    if (b->kind == PEAK && b->job.reach != NULL)
+        return true; /* What else it gives depends on what is left out. */
+    if (b->kind == PEAK && !is_saturated &&
+        memcmp(b->got.row_peaks, b->expected.row_peaks,
+               (size_t)b->job.row_count * sizeof(int32_t)) != 0)
+        return false;
     int32_t border = INT32_MIN; /* A peak may count the left border. */
     for (int32_t i = 0; i < b->job.row_count; i++)
         border = b->borders[ARRAY_LEFT_H][i] > border ? b->borders[ARRAY_LEFT_H][i] : border;
@@ -177,12 +187,13 @@ static bool is_scalar(bench *b)
         run(b, isa, &b->got);
         if (is_same(b))
             continue;
-        printf("\n%s width %d kind %d: %d x %d%s, gaps %d %d, live %d: peak %d not %d, found %d,%d "
+        printf("\n%s width %d kind %d: %d x %d%s, gaps %d %d%s: peak %d not %d, found %d,%d "
                "not %d,%d\n",
                tal_isa_name(isa), 8 << (int)b->width, (int)b->kind, b->job.row_count,
                b->job.column_count, b->is_reversed ? " reversed" : "", b->job.gap_open,
-               b->job.gap_extend, b->job.live, b->got.peak, b->expected.peak, b->got.found_row,
-               b->got.found_column, b->expected.found_row, b->expected.found_column);
+               b->job.gap_extend, b->job.reach != NULL ? ", reach" : "", b->got.peak,
+               b->expected.peak, b->got.found_row, b->got.found_column, b->expected.found_row,
+               b->expected.found_column);
         return false;
     }
     return true;
@@ -233,8 +244,117 @@ static void set_gaps(bench *b, int sum_max)
     b->job.gap_extend = sum - b->job.gap_open;
 }
 
-/* From the end that a local find has found, backward to its begin. */
-static bool try_backward(bench *b)
+static int32_t local_zero(const bench *b)
+{
+    return b->width == TAL_WIDTH_16 ? INT16_MIN : 0;
+}
+
+/* The least a path that is to have `least` must have, where `gains` come after. */
+static int32_t need_of(const bench *b, int32_t least, int64_t gains)
+{
+    return local_zero(b) + (gains < least - 1 ? (int32_t)(least - gains) : 1);
+}
+
+static int best_of(const int8_t *scores)
+{
+    int best = 0;
+    for (int code = 0; code < TAL_PROFILE_STRIDE; code++)
+        best = scores[code] > best ? scores[code] : best;
+    return best;
+}
+
+/* Leave out what cannot come to a local score of `least`; columns only where `has_columns`. */
+static void set_reach_local(bench *b, int32_t least, bool has_columns)
+{
+    const tal_wave_job *job = &b->job;
+    b->reach = (tal_wave_reach){.row_needs = b->row_needs,
+                                .column_needs = has_columns ? b->column_needs : NULL,
+                                .span_begins = b->span_begins,
+                                .span_ends = b->span_ends};
+    int64_t gains = 0;
+    for (int32_t i = job->row_count - 1; i >= 0; i--) {
+        b->row_needs[i] = need_of(b, least, gains);
+        gains += best_of(job->profile + i * job->profile_step);
+        if (gains >= least && b->reach.fresh_rows == 0)
+            b->reach.fresh_rows = i + 1;
+    }
+    gains = 0;
+    for (int32_t j = job->column_count - 1; j >= 0; j--) {
+        int best = 0;
+        for (int32_t i = 0; i < job->row_count; i++) {
+            const int score =
+                job->profile[i * job->profile_step + job->letters[j * job->letter_step]];
+            best = score > best ? score : best;
+        }
+        b->column_needs[j] = need_of(b, least, gains);
+        gains += best;
+        if (gains >= least && b->reach.fresh_columns == 0)
+            b->reach.fresh_columns = j + 1;
+    }
+    b->job.reach = &b->reach;
+}
+
+/* Spans are those of some rows, in the matrix. */
+static bool has_right_spans(const bench *b)
+{
+    for (int32_t i = 0; i < b->job.row_count; i++)
+        if (b->span_begins[i] < 0 || b->span_begins[i] > b->span_ends[i] ||
+            b->span_ends[i] > b->job.column_count)
+            return false;
+    return true;
+}
+
+/* A local peak, with what cannot come to `least` left out: it is found, or nothing as large is. */
+static bool try_reach(bench *b, int32_t peak)
+{
+    const int32_t score = peak - local_zero(b);
+    const int32_t leasts[] = {1, score / 2, score - 1, score, score + 1};
+    for (size_t k = 0; k < sizeof(leasts) / sizeof(*leasts); k++) {
+        if (leasts[k] < 1)
+            continue;
+        set_reach_local(b, leasts[k], test_random() % 2 == 0);
+        run(b, TAL_ISA_SCALAR, &b->expected);
+        for (tal_isa isa = TAL_ISA_SSE41; isa <= tal_cpu_isa_best(); isa++) {
+            run(b, isa, &b->got);
+            const bool is_right = leasts[k] <= score ? is_same(b) : b->got.peak <= peak;
+            if (!is_right)
+                printf(
+                    "\n%s width %d: %d x %d, gaps %d %d, least %d, columns %d, fresh %d %d: peak "
+                    "%d not %d, found %d,%d not %d,%d\n",
+                    tal_isa_name(isa), 8 << (int)b->width, b->job.row_count, b->job.column_count,
+                    b->job.gap_open, b->job.gap_extend, leasts[k], b->reach.column_needs != NULL,
+                    b->reach.fresh_rows, b->reach.fresh_columns, b->got.peak, b->expected.peak,
+                    b->got.found_row, b->got.found_column, b->expected.found_row,
+                    b->expected.found_column);
+            CU_ASSERT_TRUE(is_right);
+            if (!is_right || !has_right_spans(b))
+                return false;
+        }
+    }
+    b->job.reach = NULL;
+    return true;
+}
+
+/* From the end that a local find has found, backward to its begin. row_peaks: of the pass forward,
+ * whose best rows come first; NULL: not known. */
+static void set_reach_backward(bench *b, const int32_t *row_peaks)
+{
+    int32_t best = 0;
+    for (int32_t i = 0; i < b->job.row_count; i++) {
+        const int32_t need = b->job.target - best;
+        b->row_needs[b->job.row_count - 1 - i] = row_peaks == NULL || need < 1 ? 1 : need;
+        if (row_peaks != NULL && row_peaks[i] - local_zero(b) > best)
+            best = row_peaks[i] - local_zero(b);
+    }
+    b->reach = (tal_wave_reach){.row_needs = b->row_needs,
+                                .fresh_rows = 1,
+                                .fresh_columns = 1,
+                                .span_begins = b->span_begins,
+                                .span_ends = b->span_ends};
+    b->job.reach = &b->reach;
+}
+
+static bool try_backward(bench *b, const int32_t *row_peaks)
 {
     const int32_t rows = b->expected.found_row, columns = b->expected.found_column;
     tal_wave_job *job = &b->job;
@@ -247,9 +367,12 @@ static bool try_backward(bench *b)
     job->letter_step = -job->letter_step;
     job->row_count = rows;
     job->column_count = columns;
-    job->live = 0;
     set_borders_corner(b);
-    return is_scalar(b) && b->expected.found_column > 0;
+    bool is_right = is_scalar(b) && b->expected.found_column > 0;
+    set_reach_backward(b, NULL);
+    is_right = is_right && is_scalar(b) && has_right_spans(b);
+    set_reach_backward(b, row_peaks);
+    return is_right && is_scalar(b) && has_right_spans(b);
 }
 
 static bool try_random(bench *b, int32_t rows, int32_t columns)
@@ -270,17 +393,22 @@ static bool try_random(bench *b, int32_t rows, int32_t columns)
     is_right = is_right && is_scalar(b);
     b->kind = PEAK;
     is_right = is_right && is_scalar(b);
+    static int32_t row_peaks[ROW_MAX];
+    memcpy(row_peaks, b->expected.row_peaks, sizeof(row_peaks));
     b->kind = SCORE;
     is_right = is_right && is_scalar(b);
     int32_t peak = b->expected.peak;
     if (!is_right || peak == b->borders[ARRAY_ROW_H][0] ||
         (b->width == TAL_WIDTH_16 && peak == INT16_MAX))
         return is_right;
+    b->kind = PEAK;
+    if (!try_reach(b, peak))
+        return false;
     b->kind = FIND;
     b->job.target = peak + 1;
     is_right = is_scalar(b) && b->expected.found_column == 0;
     b->job.target = peak;
-    return is_right && is_scalar(b) && try_backward(b);
+    return is_right && is_scalar(b) && try_backward(b, row_peaks);
 }
 
 static void equals_scalar(tal_width width)
