@@ -24,6 +24,7 @@
 #define INLINE               static inline __attribute__((always_inline))
 
 _Static_assert(VEC_STRIP == 4, "as many as walk_block knows");
+_Static_assert(STRIP_ROWS <= 2 * VEC_BYTES, "as many as lay_out_scores knows");
 enum { FN(wave_lanes) = LANES, FN(wave_strip_rows) = STRIP_ROWS };
 
 /* A strip of rows on its way along the columns. */
@@ -46,7 +47,7 @@ typedef struct FN(strip) {
 } FN(strip);
 
 /* The anti-diagonal scores of columns [begin, begin + WAVE_BLOCK), `used` vectors of bytes each. */
-static void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin, int used)
+INLINE void FN(lay_out)(const FN(strip) * strip, int64_t begin, const int used)
 {
     wave_scores *scores = strip->scores;
     uint8_t letters[WAVE_BLOCK + 3];
@@ -97,6 +98,16 @@ static void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin, int used)
                                              vec_load(wave_stage(scores->stage_2, i - 16) + k)));
     }
 #endif
+}
+
+/* The same; the number of vectors is a constant in each case. */
+static __attribute__((noinline)) void FN(lay_out_scores)(const FN(strip) * strip, int64_t begin,
+                                                         int used)
+{
+    if (used == 1)
+        FN(lay_out)(strip, begin, 1);
+    else
+        FN(lay_out)(strip, begin, 2);
 }
 
 /* Some lanes hold the target or more: note the first column, and the first row of that. */
