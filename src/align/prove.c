@@ -3,6 +3,7 @@
 
 #include "align/diagonal.h"
 #include "base/alloc.h"
+#include "base/check.h"
 
 #include <string.h>
 
@@ -44,28 +45,35 @@ void tal_prover_memory_deinit(tal_prover_memory *memory)
     memory->capacity = 0;
 }
 
-/* The best segment of the diagonal: the first end, then the last begin, as is canonical. */
-static void find_segment(const tal_prove_job *job, tal_alignment *out)
+/* The first end, then the last begin. A path is its score and, in the low half, where it begins, so
+ * that the larger of two is the one to go on with, and nothing branches but for a new best. */
+void tal_prove_find_segment(const tal_prove_job *job, tal_alignment *out_segment)
 {
+    *out_segment = (tal_alignment){0};
+    if (job->diagonal >= job->ref_len || -job->diagonal >= job->query_len)
+        return;
     const int32_t first = job->diagonal < 0 ? -job->diagonal : 0;
     const int64_t last = (int64_t)job->ref_len - job->diagonal;
     const int32_t end = last < job->query_len ? (int32_t)last : job->query_len;
-    int64_t path = 0;
-    int32_t begin = first;
+    const int64_t one = INT64_C(1) << 32;
+    int64_t path = 0, best = 0;
+    int32_t best_end = 0;
+    TAL_ASSERT(end - first <= TAL_TRACE_SHORTER_MAX);
     for (int32_t i = first; i < end; i++) {
-        if (path <= 0) {
-            path = 0;
-            begin = i;
-        }
-        path += job->profile[(size_t)i * TAL_PROFILE_STRIDE + job->ref[i + job->diagonal]];
-        if (path > out->score) {
-            out->score = path < INT32_MAX / 2 ? (int32_t)path : INT32_MAX / 2;
-            out->query_begin = begin;
-            out->query_end = i + 1;
+        path = path > i ? path : i;
+        path += job->profile[(size_t)i * TAL_PROFILE_STRIDE + job->ref[i + job->diagonal]] * one;
+        if (path >> 32 > best >> 32) {
+            best = path;
+            best_end = i + 1;
         }
     }
-    out->ref_begin = out->query_begin + job->diagonal;
-    out->ref_end = out->query_end + job->diagonal;
+    out_segment->score = (int32_t)(best >> 32);
+    if (out_segment->score == 0)
+        return;
+    out_segment->query_begin = (int32_t)(best & (one - 1));
+    out_segment->query_end = best_end;
+    out_segment->ref_begin = out_segment->query_begin + job->diagonal;
+    out_segment->ref_end = out_segment->query_end + job->diagonal;
 }
 
 /* How many pairs a path must lose to score less than `score` for certain. */
@@ -81,6 +89,16 @@ static int64_t loss_enough(const tal_prover *prover, const tal_prove_job *job, i
         weak += most[codes[i]] < prover->strong;
     }
     return (total - score) / prover->strong + weak + 1;
+}
+
+/* Whether these are more lanes than there may be, whatever the letters are: even if each brought
+ * only what strong ones do. */
+static bool is_beyond_lanes(const tal_prover *prover, const tal_prove_job *job, int32_t score)
+{
+    const int64_t slack = (int64_t)job->ref_len - job->query_len;
+    const int64_t len = slack < 0 ? job->ref_len : job->query_len;
+    const int64_t loss = len + 1 - (score + prover->strong - 1) / prover->strong;
+    return 2 * loss - 1 + (slack < 0 ? -slack : slack) > TAL_RIVAL_LANE_MAX;
 }
 
 /* The lanes of the job: diagonals on which paths may lose too little. */
@@ -169,16 +187,12 @@ static tal_status describe(const tal_prover *prover, tal_prover_memory *memory,
 }
 
 tal_status tal_prove(const tal_prover *prover, tal_prover_memory *memory, const tal_prove_job *job,
-                     bool *out_is_proven, tal_alignment *out_alignment)
+                     tal_alignment *segment, bool *out_is_proven)
 {
-    tal_alignment alignment = {0};
+    tal_alignment alignment = *segment;
     *out_is_proven = false;
-    *out_alignment = alignment;
-    if (job->diagonal >= job->ref_len || -job->diagonal >= job->query_len)
-        return TAL_OK;
-    find_segment(job, &alignment);
-    out_alignment->score = alignment.score;
-    if (prover->strong <= 0 || alignment.score <= 0)
+    if (prover->strong <= 0 || alignment.score <= 0 ||
+        is_beyond_lanes(prover, job, alignment.score))
         return TAL_OK;
     const lanes chosen = choose_lanes(job, loss_enough(prover, job, alignment.score));
     if (chosen.count > TAL_RIVAL_LANE_MAX)
@@ -189,7 +203,7 @@ tal_status tal_prove(const tal_prover *prover, tal_prover_memory *memory, const 
     status = describe(prover, memory, job, &alignment);
     if (status != TAL_OK)
         return status;
-    *out_alignment = alignment;
+    *segment = alignment;
     *out_is_proven = true;
     return TAL_OK;
 }

@@ -43,10 +43,14 @@ typedef struct tal_prove_job {
     int32_t diagonal; /* position in the reference minus that in the query */
 } tal_prove_job;
 
-/* Try to prove that the best local alignment lies on the diagonal alone. When *out_is_proven, the
- * alignment is what tal_trace gives; its CIGAR is the memory's, until its next use. Otherwise only
- * its score is set, to that of the diagonal's best segment. TAL_ERR_MEMORY. */
+/* The best segment of the diagonal, as it is canonical: its score, begin and end; score 0: none.
+ * Pure. */
+void tal_prove_find_segment(const tal_prove_job *job, tal_alignment *out_segment);
+
+/* Try to prove that the best local alignment is the best segment of the diagonal. When
+ * *out_is_proven, *segment becomes the alignment that tal_trace gives; its CIGAR is the memory's,
+ * until its next use. Otherwise it stays as it is. TAL_ERR_MEMORY. */
 tal_status tal_prove(const tal_prover *prover, tal_prover_memory *memory, const tal_prove_job *job,
-                     bool *out_is_proven, tal_alignment *out_alignment);
+                     tal_alignment *segment, bool *out_is_proven);
 
 #endif

@@ -67,20 +67,27 @@ bool tal_criteria_allow_lengths(const tal_criteria *criteria, int64_t member_len
     }
 }
 
+/* Whether spans of member and representative meet the coverage. */
+static bool is_covered(const tal_criteria *criteria, int64_t member_span, int64_t member_len,
+                       int64_t representative_span, int64_t representative_len)
+{
+    const int64_t one = TAL_REDUCE_SHARE_ONE;
+    if (criteria->coverage_mode != TAL_COVERAGE_REPRESENTATIVE &&
+        member_span * one < criteria->coverage * member_len)
+        return false;
+    return criteria->coverage_mode == TAL_COVERAGE_MEMBER ||
+           representative_span * one >= criteria->coverage * representative_len;
+}
+
 bool tal_criteria_check(const tal_criteria *criteria, const tal_certificate *certificate,
                         int64_t member_len, int64_t representative_len)
 {
     const int64_t one = TAL_REDUCE_SHARE_ONE;
-    int64_t member_span = certificate->query_end - certificate->query_begin;
-    int64_t representative_span = certificate->ref_end - certificate->ref_begin;
     if (certificate->column_count == 0 ||
         certificate->identity_count * one < (int64_t)criteria->identity * certificate->column_count)
         return false;
-    if (criteria->coverage_mode != TAL_COVERAGE_REPRESENTATIVE &&
-        member_span * one < criteria->coverage * member_len)
-        return false;
-    if (criteria->coverage_mode != TAL_COVERAGE_MEMBER &&
-        representative_span * one < criteria->coverage * representative_len)
+    if (!is_covered(criteria, certificate->query_end - certificate->query_begin, member_len,
+                    certificate->ref_end - certificate->ref_begin, representative_len))
         return false;
     if (isinf(criteria->evalue))
         return true;
@@ -405,8 +412,17 @@ static tal_status align_in_band(tal_verifier *verifier, tal_band_pair *pair,
     return status;
 }
 
+/* Whether the best segment of the seed's diagonal scores so little that the pair is refused unless
+ * it is the alignment. */
+static bool is_chance(const tal_verifier *verifier, const tal_verify_job *job, int32_t score)
+{
+    const tal_criteria *criteria = verifier->criteria;
+    return job->is_seeded && criteria->matrix->alphabet == TAL_PROTEIN && score < SEED_SCORE &&
+           tal_criteria_is_hopeless(criteria, score, verifier->len, job->len);
+}
+
 /* The alignment without gaps, where it can be proven. A pair whose seed's diagonal scores too
- * little is refused. */
+ * little is refused; where that covers too little, it would be refused as alignment, too. */
 static tal_status align_on_diagonal(tal_verifier *verifier, const tal_verify_job *job,
                                     const uint8_t *codes, bool *out_is_decided,
                                     bool *out_is_refused, tal_alignment *out_alignment)
@@ -420,16 +436,18 @@ static tal_status align_on_diagonal(tal_verifier *verifier, const tal_verify_job
         .ref_len = job->len,
         .diagonal = job->diagonal,
     };
-    tal_status status =
-        tal_prove(&criteria->prover, &verifier->prover, &prove_job, out_is_decided, out_alignment);
-    verifier->counts.proven += *out_is_decided;
-    if (status != TAL_OK || *out_is_decided)
-        return status;
-    *out_is_refused =
-        job->is_seeded && criteria->matrix->alphabet == TAL_PROTEIN &&
-        out_alignment->score < SEED_SCORE &&
-        tal_criteria_is_hopeless(criteria, out_alignment->score, verifier->len, job->len);
-    *out_is_decided = *out_is_refused;
+    tal_prove_find_segment(&prove_job, out_alignment);
+    const int32_t span = out_alignment->query_end - out_alignment->query_begin;
+    const bool is_by_chance = is_chance(verifier, job, out_alignment->score);
+    *out_is_decided = false;
+    if (!is_by_chance || is_covered(criteria, span, verifier->len, span, job->len)) {
+        tal_status status = tal_prove(&criteria->prover, &verifier->prover, &prove_job,
+                                      out_alignment, out_is_decided);
+        verifier->counts.proven += *out_is_decided;
+        if (status != TAL_OK || *out_is_decided)
+            return status;
+    }
+    *out_is_refused = *out_is_decided = is_by_chance;
     return TAL_OK;
 }
 

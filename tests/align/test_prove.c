@@ -68,7 +68,8 @@ static bool try_pair(judge *self, const tal_matrix *matrix, const pair *one, int
     };
     tal_alignment proven, traced;
     bool is_proven = false;
-    CU_ASSERT(tal_prove(&self->prover, &self->memory, &job, &is_proven, &proven) == TAL_OK);
+    tal_prove_find_segment(&job, &proven);
+    CU_ASSERT(tal_prove(&self->prover, &self->memory, &job, &proven, &is_proven) == TAL_OK);
     if (!is_proven)
         return false;
     tal_trace_job trace = {
@@ -154,7 +155,8 @@ static void nothing_is_proven_where_there_is_no_diagonal_or_no_score(void)
     static const int32_t diagonals[] = {0, 3, -3, 1000, -1000};
     for (size_t i = 0; i < sizeof(diagonals) / sizeof(*diagonals); i++) {
         job.diagonal = diagonals[i];
-        CU_ASSERT(tal_prove(&prover, &memory, &job, &is_proven, &alignment) == TAL_OK);
+        tal_prove_find_segment(&job, &alignment);
+        CU_ASSERT(tal_prove(&prover, &memory, &job, &alignment, &is_proven) == TAL_OK);
         CU_ASSERT(!is_proven);
     }
     tal_prover_memory_deinit(&memory);
