@@ -39,8 +39,9 @@ typedef struct tal_kmer_reader {
 void tal_kmer_reader_init(tal_kmer_reader *reader, tal_alphabet alphabet, tal_seed seed);
 
 /* The k-mers kept, in `kmers` (tal_kmer, emptied first), each distinct one once where the number is
- * limited, at its first position. Nucleotides: the smaller of the two strands' k-mers; those that
- * are their own reverse complement are left out. Cost: O(len). Threads: each its own buffers. */
+ * limited, at its first position; where repeats are many, fewer than the limit. Nucleotides: the
+ * smaller of the two strands' k-mers; those that are their own reverse complement are left out.
+ * Cost: O(len). Threads: each its own buffers. */
 tal_status tal_kmers_read(const tal_kmer_reader *reader, const uint8_t *codes, size_t len,
                           tal_buffer *kmers);
 
