@@ -15,7 +15,12 @@ tal_status tal_cluster_format_table(const tal_cluster_row *row, tal_alphabet alp
                                     tal_buffer *text)
 {
     (void)alphabet; /* the same for all */
-    return tal_buffer_printf(text, "%s\t%s\n", row->representative_id, row->id);
+    tal_status status = tal_buffer_append_text(text, row->representative_id);
+    if (status == TAL_OK)
+        status = tal_buffer_append(text, "\t", 1);
+    if (status == TAL_OK)
+        status = tal_buffer_append_text(text, row->id);
+    return status == TAL_OK ? tal_buffer_append(text, "\n", 1) : status;
 }
 
 tal_status tal_cluster_format_clstr(const tal_cluster_row *row, tal_alphabet alphabet,

@@ -3,12 +3,10 @@
 
 tal_status tal_varint_append(tal_buffer *out, uint64_t value)
 {
-    uint8_t bytes[10];
-    size_t count = 0;
-    for (; value >= 128; value >>= 7)
-        bytes[count++] = (uint8_t)(value | 128);
-    bytes[count++] = (uint8_t)value;
-    return tal_buffer_append(out, bytes, count);
+    tal_status status = tal_buffer_reserve(out, TAL_VARINT_BYTES_MAX);
+    if (status == TAL_OK)
+        tal_varint_put(out, value);
+    return status;
 }
 
 bool tal_varint_read(const tal_buffer *bytes, size_t *at, uint64_t *out_value)

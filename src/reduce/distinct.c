@@ -161,7 +161,7 @@ static tal_status sort_keys(finder *self, tal_buffer *sorted)
     self->keys = NULL;
     if (status == TAL_OK)
         status = tal_outbox_exchange(&outbox, self->comm, sorted, NULL);
-    if (status == TAL_OK && sorted->bytes > 0)
+    if (status == TAL_OK && self->rank_count > 1 && sorted->bytes > 0) /* Else they are in order. */
         qsort(sorted->data, sorted->bytes / sizeof(record_key), sizeof(record_key), compare_keys);
     tal_outbox_deinit(&outbox);
     tal_free(splitters);

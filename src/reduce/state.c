@@ -38,12 +38,10 @@ typedef struct state_row {
     uint64_t query_begin, query_span, ref_begin, ref_span, edit_count; /* of members */
 } state_row;
 
-static tal_status append_all(tal_buffer *bytes, const uint64_t *values, size_t count)
+static void put_all(tal_buffer *bytes, const uint64_t *values, size_t count)
 {
-    tal_status status = TAL_OK;
-    for (size_t i = 0; i < count && status == TAL_OK; i++)
-        status = tal_varint_append(bytes, values[i]);
-    return status;
+    for (size_t i = 0; i < count; i++)
+        tal_varint_put(bytes, values[i]);
 }
 
 static tal_status append_row(const tal_reduction *self, tal_lid local, tal_buffer *bytes)
@@ -57,11 +55,16 @@ static tal_status append_row(const tal_reduction *self, tal_lid local, tal_buffe
                                  (is_frozen ? FLAG_FROZEN : 0U) |
                                  (vertex->is_reverse ? FLAG_REVERSE : 0U),
                              self->degrees[local], tal_priority_degree(self->priorities[local])};
-    tal_status status = append_all(bytes, head, sizeof(head) / sizeof(*head));
-    if (status == TAL_OK && state == TAL_VERTEX_OPEN)
-        status = tal_varint_append(bytes, self->cursors[local]);
-    if (status != TAL_OK || state != TAL_VERTEX_MEMBER)
+    const size_t edit_count = state == TAL_VERTEX_MEMBER ? vertex->edit_count : 0;
+    tal_status status = tal_buffer_reserve(
+        bytes, (sizeof(state_row) / sizeof(uint64_t) + edit_count) * TAL_VARINT_BYTES_MAX);
+    if (status != TAL_OK)
         return status;
+    put_all(bytes, head, sizeof(head) / sizeof(*head));
+    if (state == TAL_VERTEX_OPEN)
+        tal_varint_put(bytes, self->cursors[local]);
+    if (state != TAL_VERTEX_MEMBER)
+        return TAL_OK;
     const uint64_t proof[] = {vertex->representative,
                               (uint64_t)told->score,
                               (uint64_t)told->identity_count,
@@ -71,14 +74,14 @@ static tal_status append_row(const tal_reduction *self, tal_lid local, tal_buffe
                               (uint64_t)told->ref_begin,
                               (uint64_t)(told->ref_end - told->ref_begin),
                               vertex->edit_count};
-    status = append_all(bytes, proof, sizeof(proof) / sizeof(*proof));
+    put_all(bytes, proof, sizeof(proof) / sizeof(*proof));
     const uint8_t *edits = self->arenas[vertex->arena].data + vertex->edits_at;
-    for (uint32_t i = 0; status == TAL_OK && i < vertex->edit_count; i++) {
+    for (size_t i = 0; i < edit_count; i++) {
         uint32_t edit;
         memcpy(&edit, edits + i * sizeof(edit), sizeof(edit));
-        status = tal_varint_append(bytes, edit);
+        tal_varint_put(bytes, edit);
     }
-    return status;
+    return TAL_OK;
 }
 
 tal_status tal_state_keep(tal_reduction *self)
