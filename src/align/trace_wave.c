@@ -38,14 +38,11 @@ void tal_trace_wave_memory_deinit(tal_trace_wave_memory *memory)
     tal_reach_memory_deinit(&memory->backward);
 }
 
-/* *out_row_bests: as of a job; NULL where the reference is too long for that. */
 static tal_status find_end_local(const tal_wave *waves, tal_trace_wave_memory *memory,
-                                 const tal_trace_job *job, const int32_t **out_row_bests,
-                                 tal_alignment *out)
+                                 const tal_trace_job *job, tal_alignment *out)
 {
     const tal_width width = job->score <= LOCAL_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
     const int32_t zero = tal_wave_zero(width);
-    const bool has_peak = job->ref_len <= TAL_WAVE_PEAK_COLUMNS_MAX;
     tal_wave_job pass;
     const tal_wave_block block = {
         .border = TAL_WAVE_BORDER_LOCAL,
@@ -53,25 +50,15 @@ static tal_status find_end_local(const tal_wave *waves, tal_trace_wave_memory *m
         .row_count = job->query_len,
         .column_end = job->ref_len,
     };
-    *out_row_bests = NULL;
     tal_status status = begin_pass(&memory->wave, job, block, false, &pass);
-    if (status == TAL_OK && has_peak)
+    if (status == TAL_OK)
         status = tal_reach_forward(&memory->forward, job->profile, job->query_len, job->ref,
                                    job->ref_len, job->score, zero);
     if (status != TAL_OK)
         return status;
     pass.target = job->score + zero;
-    if (has_peak) {
-        pass.reach = &memory->forward.reach;
-        pass.row_peaks = memory->forward.row_peaks;
-        waves[width].peak(&pass);
-        TAL_ASSERT(pass.peak == pass.target);
-        for (int32_t i = 0; i < job->query_len; i++)
-            pass.row_peaks[i] = pass.row_peaks[i] > zero ? pass.row_peaks[i] - zero : 0;
-        *out_row_bests = pass.row_peaks;
-    } else {
-        waves[width].find(&pass);
-    }
+    pass.reach = &memory->forward.reach;
+    waves[width].find(&pass);
     TAL_ASSERT(pass.found_column > 0);
     out->query_end = pass.found_row;
     out->ref_end = pass.found_column;
@@ -79,8 +66,7 @@ static tal_status find_end_local(const tal_wave *waves, tal_trace_wave_memory *m
 }
 
 static tal_status find_begin_local(const tal_wave *waves, tal_trace_wave_memory *memory,
-                                   const tal_trace_job *job, const int32_t *row_bests,
-                                   tal_alignment *out)
+                                   const tal_trace_job *job, tal_alignment *out)
 {
     const tal_width width = job->score <= SCORE_MAX_16 ? TAL_WIDTH_16 : TAL_WIDTH_32;
     tal_wave_job pass;
@@ -92,7 +78,7 @@ static tal_status find_begin_local(const tal_wave *waves, tal_trace_wave_memory 
     };
     tal_status status = begin_pass(&memory->wave, job, block, true, &pass);
     if (status == TAL_OK)
-        status = tal_reach_backward(&memory->backward, row_bests, out->query_end, job->score);
+        status = tal_reach_backward(&memory->backward, job->row_bests, out->query_end, job->score);
     if (status != TAL_OK)
         return status;
     pass.target = job->score;
@@ -108,12 +94,11 @@ static tal_status find_local(const tal_wave *waves, tal_trace_wave_memory *memor
                              const tal_trace_job *job, tal_alignment *out)
 {
     tal_status status = TAL_OK;
-    const int32_t *row_bests = job->row_bests;
     out->query_end = job->query_end;
     out->ref_end = job->ref_end;
     if (job->ref_end == 0)
-        status = find_end_local(waves, memory, job, &row_bests, out);
-    return status == TAL_OK ? find_begin_local(waves, memory, job, row_bests, out) : status;
+        status = find_end_local(waves, memory, job, out);
+    return status == TAL_OK ? find_begin_local(waves, memory, job, out) : status;
 }
 
 /* The pass backward saw the box's rows and columns from its end. */
