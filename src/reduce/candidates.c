@@ -1,15 +1,13 @@
 /* Candidates: sequences that share k-mers, found without comparing all with all; see
  * candidates_internal.h.
  *
- * Every k-mer travels with its sequence's priority to the rank that owns its hash; there all that
- * share it form a group, sorted by priority. The first few of a group are its centres, and every
+ * The first few of a group of sequences that share a k-mer (groups.c) are its centres, and every
  * later sequence is paired with them: the number of pairs grows with the input, not with its
  * square. Pairs travel to the owner of the later sequence, where equal ones are counted. After
  * Steinegger and Soeding, "Clustering huge protein sequence sets in linear time" (2018), with
  * several centres instead of one, and communication instead of files.
  *
- * Where k-mers take more than the memory allowed, hash space is cut into passes; a group is never
- * cut. Where pairs do, sequences are taken in parts (parts.c).
+ * Where pairs take more than the memory allowed, sequences are taken in parts (parts.c).
  */
 #include "reduce/candidates_internal.h"
 
@@ -20,10 +18,7 @@
 #include <string.h>
 
 enum {
-    EXTRACT_UNIT = 64,  /* sequences of an item of work */
-    GROUP_UNIT = 4096,  /* k-mers */
-    COLLECT_UNIT = 512, /* sequences */
-    CENTRE_SCAN = 64,   /* centres looked at for lengths that fit */
+    COLLECT_UNIT = 512, /* sequences of an item of work */
     CENTRE_LIMIT = 8,   /* most that a seed may ask for */
     CANDIDATE_MAX = 64, /* kept of a sequence, those that share most */
     DIAGONAL_SHIFT = 31,
@@ -32,141 +27,6 @@ enum {
 #define COUNT_MASK ((UINT64_C(1) << STRAND_BIT) - 1)
 
 typedef tal_candidate_search search;
-
-/* What k-mers are dealt and sorted by: of those kept hashes are small, but their lower halves are
- * spread evenly. */
-static uint64_t key_of(uint64_t hash)
-{
-    return hash << 32 | hash >> 32;
-}
-
-/* Which pass a key belongs to: by even bits that neither owner nor bucket is chosen by. */
-static uint64_t pass_of(uint64_t key, uint64_t pass_count)
-{
-    return pass_count == 1 ? 0 : (key >> 16 & UINT32_MAX) * pass_count >> 32;
-}
-
-/* The rank that owns a key: equal ranges of keys. */
-static size_t owner_of(uint64_t key, uint64_t rank_count)
-{
-    return (size_t)((key >> 32) * rank_count >> 32);
-}
-
-static tal_status extract(void *context, int worker, size_t unit)
-{
-    search *state = context;
-    tal_reduction *self = state->self;
-    tal_buffer *kmers = &state->kmers[worker];
-    size_t begin = unit * EXTRACT_UNIT;
-    size_t end = begin + EXTRACT_UNIT < self->count ? begin + EXTRACT_UNIT : self->count;
-    for (size_t i = begin; i < end; i++) {
-        const tal_lid local = (tal_lid)i;
-        const int32_t len = tal_seqset_len(self->distinct.sequences, local);
-        if (!self->is_in_pool[local] || len < self->params->len_min)
-            continue;
-        tal_status status =
-            tal_kmers_read(&state->reader, tal_seqset_residues(self->distinct.sequences, local),
-                           (size_t)len, kmers);
-        const tal_kmer *items = (const tal_kmer *)(const void *)kmers->data;
-        const size_t count = kmers->bytes / sizeof(*items);
-        for (size_t k = 0; status == TAL_OK && k < count; k++) {
-            const uint64_t key = key_of(items[k].hash);
-            if (pass_of(key, state->pass_count) != state->pass)
-                continue;
-            const tal_sort_record tuple = {
-                .key = key,
-                .sub = self->priorities[local],
-                .rest =
-                    (uint64_t)len << 32 | (uint64_t)items[k].position << 1 | items[k].is_reverse,
-            };
-            status = tal_buffer_append(
-                tal_outbox_at(&state->outbox, (size_t)worker, owner_of(key, self->rank_count)),
-                &tuple, sizeof(tuple));
-        }
-        if (status != TAL_OK)
-            return status;
-    }
-    return TAL_OK;
-}
-
-/* Sort what `received` holds; the result replaces it. */
-static tal_status sort_received(const search *state, tal_buffer *received, uint64_t scale)
-{
-    tal_buffer sorted = {0};
-    tal_status status = tal_buffer_reserve(&sorted, received->bytes);
-    if (status == TAL_OK)
-        status = tal_sort_records(state->self->team, (tal_sort_record *)(void *)received->data,
-                                  received->bytes / sizeof(tal_sort_record), scale,
-                                  (tal_sort_record *)(void *)sorted.data);
-    sorted.bytes = received->bytes;
-    tal_buffer_deinit(received);
-    *received = sorted;
-    return status;
-}
-
-/* The k-mers of this pass that this rank owns, sorted into groups. Collective; agreed status. */
-static tal_status gather_tuples(search *state)
-{
-    tal_reduction *self = state->self;
-    tal_buffer *tuples = &state->tuple_bytes;
-    tal_buffer_deinit(tuples);
-    tal_status status = tal_team_for(
-        self->team, ((size_t)self->count + EXTRACT_UNIT - 1) / EXTRACT_UNIT, extract, state);
-    status = tal_comm_agree(self->comm, status);
-    if (status == TAL_OK)
-        status = tal_outbox_exchange(&state->outbox, self->comm, tuples, NULL);
-    if (status == TAL_OK && tuples->bytes > 0)
-        status = sort_received(state, tuples, self->rank_count);
-    status = tal_comm_agree(self->comm, status);
-    state->tuples = (const tal_sort_record *)(const void *)tuples->data;
-    state->tuple_count = tuples->bytes / sizeof(tal_sort_record);
-    state->gathered = state->pass;
-    return status;
-}
-
-/* Do something with every group of the pass. Collective; agreed status. */
-static tal_status for_groups(search *state, tal_status (*function)(void *, int, size_t))
-{
-    tal_status status = state->gathered == state->pass ? TAL_OK : gather_tuples(state);
-    if (status != TAL_OK)
-        return status;
-    const size_t units = (state->tuple_count + GROUP_UNIT - 1) / GROUP_UNIT;
-    return tal_comm_agree(state->self->comm,
-                          tal_team_for(state->self->team, units, function, state));
-}
-
-static void drop_tuples(search *state)
-{
-    tal_buffer_deinit(&state->tuple_bytes);
-    state->tuple_count = 0;
-    state->gathered = UINT64_MAX;
-}
-
-static int64_t len_of(const tal_sort_record *tuple)
-{
-    return (int64_t)(tuple->rest >> 32);
-}
-
-/* A unit's groups: those that begin in it. Skips to the first; false when there is none. */
-static bool first_group(const search *state, size_t unit, size_t *out_begin, size_t *out_limit)
-{
-    size_t begin = unit * GROUP_UNIT;
-    size_t limit =
-        begin + GROUP_UNIT < state->tuple_count ? begin + GROUP_UNIT : state->tuple_count;
-    while (begin > 0 && begin < limit && state->tuples[begin].key == state->tuples[begin - 1].key)
-        begin++;
-    *out_begin = begin;
-    *out_limit = limit;
-    return begin < limit;
-}
-
-static size_t group_end(const search *state, size_t begin)
-{
-    size_t end = begin + 1;
-    while (end < state->tuple_count && state->tuples[end].key == state->tuples[begin].key)
-        end++;
-    return end;
-}
 
 /* The pair of a later tuple with a centre. */
 static tal_sort_record make_pair(const search *state, const tal_sort_record *later,
@@ -177,7 +37,7 @@ static tal_sort_record make_pair(const search *state, const tal_sort_record *lat
     int64_t centre_position = (int64_t)((centre->rest & UINT32_MAX) >> 1);
     uint64_t is_reverse = (later->rest ^ centre->rest) & 1;
     if (is_reverse != 0)
-        position = len_of(later) - span - position;
+        position = tal_tuple_len(later) - span - position;
     uint64_t diagonal = (uint64_t)(centre_position - position + (INT64_C(1) << 31));
     return (tal_sort_record){
         .key = tal_priority_id(later->sub) / state->self->rank_count,
@@ -193,9 +53,10 @@ static uint32_t list_centres(const search *state, const tal_sort_record *group, 
     uint32_t count = 0;
     if ((group[i].sub & TAL_PRIORITY_OPEN) == 0)
         return 0; /* Frozen: it stays a representative. */
-    for (uint32_t j = 0; j < i && j < CENTRE_SCAN && count < state->seed->centre_limit; j++)
+    for (uint32_t j = 0; j < i && j < TAL_GROUP_SCAN && count < state->seed->centre_limit; j++)
         if (group[j].sub != group[i].sub &&
-            tal_criteria_allow_lengths(state->self->criteria, len_of(&group[i]), len_of(&group[j])))
+            tal_criteria_allow_lengths(state->self->criteria, tal_tuple_len(&group[i]),
+                                       tal_tuple_len(&group[j])))
             out_places[count++] = j;
     return count;
 }
@@ -240,33 +101,6 @@ static tal_status measure_group(search *state, int worker, const tal_sort_record
     return TAL_OK;
 }
 
-/* All groups that begin in a unit. */
-static tal_status run_unit(search *state, int worker, size_t unit,
-                           tal_status (*function)(search *, int, const tal_sort_record *, size_t))
-{
-    size_t begin, limit;
-    if (!first_group(state, unit, &begin, &limit))
-        return TAL_OK;
-    while (begin < limit) {
-        size_t end = group_end(state, begin);
-        tal_status status = function(state, worker, state->tuples + begin, end - begin);
-        if (status != TAL_OK)
-            return status;
-        begin = end;
-    }
-    return TAL_OK;
-}
-
-static tal_status pair_unit(void *context, int worker, size_t unit)
-{
-    return run_unit(context, worker, unit, pair_group);
-}
-
-static tal_status measure_unit(void *context, int worker, size_t unit)
-{
-    return run_unit(context, worker, unit, measure_group);
-}
-
 /* Add up equal pairs, in place. */
 static void add_up(tal_buffer *pairs)
 {
@@ -293,13 +127,13 @@ static tal_status run_pass(search *state, bool is_done, tal_buffer *pairs)
     tal_reduction *self = state->self;
     tal_status status = tal_comm_agree(self->comm, tal_stop_check());
     if (status == TAL_OK)
-        status = for_groups(state, pair_unit);
+        status = tal_groups_each(state, pair_group);
     if (is_done)
-        drop_tuples(state);
+        tal_groups_drop(state);
     if (status == TAL_OK)
         status = tal_outbox_exchange(&state->outbox, self->comm, pairs, NULL);
     if (status == TAL_OK && pairs->bytes > 0) {
-        status = sort_received(state, pairs, UINT64_MAX / self->count);
+        status = tal_groups_sort(state, pairs, UINT64_MAX / self->count);
         add_up(pairs);
     }
     return tal_comm_agree(self->comm, status);
@@ -433,40 +267,21 @@ static tal_status make_candidates(search *state, tal_buffer *pairs)
     return status;
 }
 
-static tal_status search_init(search *state, tal_reduction *self, const tal_seed *seed)
-{
-    *state = (search){.self = self, .seed = seed, .gathered = UINT64_MAX};
-    TAL_ASSERT(seed->centre_limit <= CENTRE_LIMIT);
-    tal_kmer_reader_init(&state->reader, tal_seqset_alphabet(self->distinct.sequences), *seed);
-    state->kmers = tal_alloc_zero(self->worker_count * sizeof(*state->kmers));
-    if (state->kmers == NULL)
-        return TAL_ERR_MEMORY;
-    return tal_outbox_init(&state->outbox, self->worker_count, self->rank_count);
-}
-
-static void search_deinit(search *state)
-{
-    for (size_t worker = 0; state->kmers != NULL && worker < state->self->worker_count; worker++)
-        tal_buffer_deinit(&state->kmers[worker]);
-    tal_free(state->kmers);
-    tal_outbox_deinit(&state->outbox);
-    tal_buffer_deinit(&state->tuple_bytes);
-    tal_parts_deinit(&state->parts);
-}
-
 tal_status tal_candidates_open(tal_reduction *self, const tal_seed *seed,
                                tal_candidate_search **out_search)
 {
+    TAL_ASSERT(seed->centre_limit <= CENTRE_LIMIT);
     search *state = tal_alloc(sizeof(*state));
-    tal_status status = state == NULL ? TAL_ERR_MEMORY : search_init(state, self, seed);
+    tal_status status =
+        state == NULL ? TAL_ERR_MEMORY : tal_candidate_search_init(state, self, seed);
     status = tal_comm_agree(self->comm, status);
     if (status == TAL_OK)
         status = tal_parts_plan(state);
     for (; status == TAL_OK && state->parts.is_measured && state->pass < state->pass_count;
          state->pass++) {
-        status = for_groups(state, measure_unit);
+        status = tal_groups_each(state, measure_group);
         if (state->pass_count > 1)
-            drop_tuples(state);
+            tal_groups_drop(state);
     }
     if (status == TAL_OK && state->parts.is_measured)
         status = tal_parts_sum(state);
@@ -482,7 +297,7 @@ void tal_candidates_close(tal_candidate_search *state)
 {
     if (state == NULL)
         return;
-    search_deinit(state);
+    tal_candidate_search_deinit(state);
     tal_free(state);
 }
 
@@ -547,59 +362,4 @@ bool tal_candidates_take_up(tal_reduction *self)
     self->first_begin = NULL;
     self->first_count = NULL;
     return true;
-}
-
-/* What a group says to a sequence's degree. */
-typedef struct degree_part {
-    uint64_t local, count;
-} degree_part;
-
-/* For each sequence of the group, the others whose representative it could be by length. */
-static tal_status count_group(search *state, int worker, const tal_sort_record *group, size_t count)
-{
-    const tal_reduction *self = state->self;
-    for (size_t i = 0; i < count; i++) {
-        degree_part part = {.local = tal_priority_id(group[i].sub) / self->rank_count};
-        /* Large groups are sampled by a window of neighbours, which are of like length. */
-        size_t begin = i < CENTRE_SCAN ? 0 : i - CENTRE_SCAN;
-        size_t end = i + CENTRE_SCAN < count ? i + CENTRE_SCAN : count;
-        for (size_t j = begin; j < end; j++)
-            part.count += j != i && tal_criteria_allow_lengths(self->criteria, len_of(&group[j]),
-                                                               len_of(&group[i]));
-        if (part.count == 0)
-            continue;
-        tal_status status =
-            tal_buffer_append(tal_outbox_at(&state->outbox, (size_t)worker,
-                                            tal_priority_id(group[i].sub) % self->rank_count),
-                              &part, sizeof(part));
-        if (status != TAL_OK)
-            return status;
-    }
-    return TAL_OK;
-}
-
-static tal_status count_unit(void *context, int worker, size_t unit)
-{
-    return run_unit(context, worker, unit, count_group);
-}
-
-tal_status tal_candidates_count_degrees(tal_reduction *self, const tal_seed *seed)
-{
-    search state;
-    tal_status status = tal_comm_agree(self->comm, search_init(&state, self, seed));
-    if (status == TAL_OK)
-        status = tal_parts_choose_passes(&state, tal_reduction_room(self));
-    for (; status == TAL_OK && state.pass < state.pass_count; state.pass++) {
-        tal_buffer parts = {0};
-        status = for_groups(&state, count_unit);
-        drop_tuples(&state);
-        if (status == TAL_OK)
-            status = tal_outbox_exchange(&state.outbox, self->comm, &parts, NULL);
-        const degree_part *items = (const degree_part *)(const void *)parts.data;
-        for (size_t i = 0; status == TAL_OK && i < parts.bytes / sizeof(*items); i++)
-            self->degrees[items[i].local] += items[i].count;
-        tal_buffer_deinit(&parts);
-    }
-    search_deinit(&state);
-    return status;
 }
