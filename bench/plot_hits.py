@@ -19,7 +19,7 @@ def read(path):
 
 
 def name_of(row):
-    parts = [row["search"]] + [row[key] for key in ("mask", "composition") if row[key] != "-"]
+    parts = [row["search"]] + [row[key] for key in ("mask", "composition", "null_model") if row[key] != "-"]
     return ", ".join(parts)
 
 

@@ -17,14 +17,16 @@ static const double cuts[] = {10, 1, 0.1, 0.01, 0.001};
 enum { CUT_COUNT = sizeof(cuts) / sizeof(cuts[0]) };
 
 static const tal_bench_setup setups[] = {
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false},
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_NONE, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false},
-    {"exact", false, TAL_MASK_SEG, TAL_COMPOSITION_ADJUST, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
-    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false, false},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_ADJUST, true, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_NONE, false, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false, false},
+    {"exact", false, TAL_MASK_SEG, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, true, true},
+    {"filtered", true, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, true, true},
 };
 
 typedef struct study {
@@ -60,16 +62,18 @@ static tal_status report(void *context, const tal_bench_done *done)
 {
     study *self = context;
     double queries = tal_seqset_count(self->decoys);
-    tal_status status = tal_buffer_printf(self->table, "  %-9s %-22s %-7s %-7s", self->decoy_name,
-                                          done->name, done->mask, done->composition);
+    tal_status status =
+        tal_buffer_printf(self->table, "  %-9s %-22s %-12s %-7s %-8s", self->decoy_name, done->name,
+                          done->mask, done->composition, done->null_model);
     for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++) {
         double found = (double)self->counts[i] / queries;
         status = tal_buffer_printf(self->table, " %9.4f %6.2f", found, found / cuts[i]);
         if (status == TAL_OK)
-            status = tal_buffer_printf(self->csv, "%s,%s,%s,%s,%g,%.0f,%llu,%.6f,%.6f,%.2f,%.2f\n",
-                                       self->decoy_name, done->name, done->mask, done->composition,
-                                       cuts[i], queries, (unsigned long long)self->counts[i], found,
-                                       found / cuts[i], done->seconds, done->cpu_seconds);
+            status = tal_buffer_printf(
+                self->csv, "%s,%s,%s,%s,%s,%g,%.0f,%llu,%.6f,%.6f,%.2f,%.2f\n", self->decoy_name,
+                done->name, done->mask, done->composition, done->null_model, cuts[i], queries,
+                (unsigned long long)self->counts[i], found, found / cuts[i], done->seconds,
+                done->cpu_seconds);
     }
     if (status != TAL_OK)
         return status;
@@ -131,17 +135,17 @@ static tal_status print_head(const study *self)
     tal_status status = tal_buffer_printf(
         self->table,
         "False hits a query, and observed over expected, at E-values of at most E\n"
-        "  %-9s %-22s %-7s %-7s",
-        "queries", "search", "mask", "compos.");
+        "  %-9s %-22s %-12s %-7s %-8s",
+        "queries", "search", "mask", "compos.", "null");
     for (int i = 0; i < CUT_COUNT && status == TAL_OK; i++)
         status = tal_buffer_printf(self->table, " %9s=%-6g", "E", cuts[i]);
     if (status == TAL_OK)
         status = tal_buffer_printf(self->table, " %8s %8s\n", "seconds", "CPU s");
     return status == TAL_OK
-               ? tal_buffer_append_text(self->csv,
-                                        "decoys,search,mask,composition,evalue,queries,hits,"
-                                        "hits_per_query,observed_over_expected,seconds,"
-                                        "cpu_seconds\n")
+               ? tal_buffer_append_text(
+                     self->csv, "decoys,search,mask,composition,null_model,evalue,queries,hits,"
+                                "hits_per_query,observed_over_expected,seconds,"
+                                "cpu_seconds\n")
                : status;
 }
 

@@ -120,6 +120,7 @@ static tal_status choose_params(const tal_bench_search *self, tal_matrix *matrix
         .matrix = matrix,
         .gaps = tal_gaps_default(matrix),
         .composition = self->setup.composition,
+        .has_reversed_null = self->setup.has_reversed_null,
         .evalue = self->evalue,
         .score_min = INT32_MIN,
         .is_filtered = self->setup.is_filtered,
@@ -141,8 +142,6 @@ tal_status tal_bench_search_run(tal_bench_search *self)
 {
     tal_matrix matrix;
     tal_search_params params;
-    const tal_mask_method query_mask =
-        self->setup.is_default ? TAL_MASK_TANTAN_SHORT : self->setup.mask;
     tal_search *search = NULL;
     tal_seqset *queries = NULL;
     tal_seqset *references = NULL;
@@ -154,7 +153,7 @@ tal_status tal_bench_search_run(tal_bench_search *self)
     uint64_t start = tal_clock_ns();
     uint64_t cpu_start = tal_clock_cpu_ns();
     if (status == TAL_OK)
-        status = tal_mask_set(self->team, query_mask, params.isa, queries);
+        status = tal_mask_set(self->team, self->setup.mask, params.isa, queries);
     if (status == TAL_OK)
         status = tal_mask_set(self->team, self->setup.mask, params.isa, references);
     if (status == TAL_OK)
@@ -275,8 +274,9 @@ tal_status tal_bench_each_setup(tal_bench_search *search, const tal_bench_setup 
         status = tal_bench_search_run(search);
         tal_bench_done done = {
             .name = setups[i].name,
-            .mask = setups[i].is_default ? "default" : tal_mask_name(setups[i].mask),
+            .mask = tal_mask_name(setups[i].mask),
             .composition = tal_bench_composition_name(setups[i].composition),
+            .null_model = setups[i].has_reversed_null ? "reversed" : "none",
             .seconds = search->seconds,
             .cpu_seconds = search->cpu_seconds,
         };
@@ -295,7 +295,7 @@ tal_status tal_bench_each_table(const tal_run *run, const tal_seqset *queries,
         const char *path = tal_run_text_at(run, "hits", i);
         const char *slash = strrchr(path, '/');
         status = tal_bench_read_hits(path, queries, references, rows);
-        tal_bench_done done = {slash == NULL ? path : slash + 1, "-", "-", -1, -1};
+        tal_bench_done done = {slash == NULL ? path : slash + 1, "-", "-", "-", -1, -1};
         if (status == TAL_OK)
             status = judge(context, &done);
     }

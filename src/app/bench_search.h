@@ -10,9 +10,10 @@
 typedef struct tal_bench_setup {
     const char *name; /* "exact" or "filtered" */
     bool is_filtered;
-    tal_mask_method mask; /* of references, and of queries unless is_default */
+    tal_mask_method mask; /* of queries and references */
     tal_composition_mode composition;
-    bool is_default; /* queries are masked as by default: by tantan-short */
+    bool has_reversed_null;
+    bool is_default; /* of search */
 } tal_bench_setup;
 
 /* "none", "bias", "adjust". */
@@ -54,7 +55,7 @@ tal_status tal_bench_search_run(tal_bench_search *search);
 /* A search that was just taken: how it was done, and its seconds of wall and processor time (below
  * 0: not known). */
 typedef struct tal_bench_done {
-    const char *name, *mask, *composition;
+    const char *name, *mask, *composition, *null_model;
     double seconds, cpu_seconds;
 } tal_bench_done;
 

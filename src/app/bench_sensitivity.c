@@ -23,11 +23,12 @@ enum { LEVEL_FAMILY = 0, LEVEL_SUPERFAMILY, LEVEL_FOLD, LEVEL_COUNT, LINE_BYTES 
 static const double evalue_max = 10;
 
 static const tal_bench_setup setups[] = {
-    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false},
-    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
-    {"filtered", true, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, true},
+    {"exact", false, TAL_MASK_NONE, TAL_COMPOSITION_NONE, false, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_BIAS, false, false},
+    {"exact", false, TAL_MASK_TANTAN, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, false, false},
+    {"exact", false, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, true, true},
+    {"filtered", true, TAL_MASK_TANTAN_SHORT, TAL_COMPOSITION_ADJUST, true, true},
 };
 
 /* Of a domain: the number of its family, superfamily and fold. */
@@ -244,18 +245,19 @@ static tal_status report(void *context, const tal_bench_done *done)
         means[level] = self->query_counts[level] == 0
                            ? 0.0
                            : self->sums[level] / (double)self->query_counts[level];
-    tal_status status = tal_buffer_printf(
-        self->table, "  %-22s %-7s %-7s %8.4f %11.4f %8.4f", done->name, done->mask,
-        done->composition, means[LEVEL_FAMILY], means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD]);
+    tal_status status =
+        tal_buffer_printf(self->table, "  %-22s %-12s %-7s %-8s %8.4f %11.4f %8.5f", done->name,
+                          done->mask, done->composition, done->null_model, means[LEVEL_FAMILY],
+                          means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD]);
     if (status == TAL_OK)
         status = done->seconds < 0 ? tal_buffer_append_text(self->table, "\n")
                                    : tal_buffer_printf(self->table, " %8.1f %8.1f\n", done->seconds,
                                                        done->cpu_seconds);
     if (status == TAL_OK)
-        status = tal_buffer_printf(self->csv, "%s,%s,%s,%.6f,%.6f,%.6f,%.2f,%.2f\n", done->name,
-                                   done->mask, done->composition, means[LEVEL_FAMILY],
-                                   means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD], done->seconds,
-                                   done->cpu_seconds);
+        status = tal_buffer_printf(self->csv, "%s,%s,%s,%s,%.6f,%.6f,%.6f,%.2f,%.2f\n", done->name,
+                                   done->mask, done->composition, done->null_model,
+                                   means[LEVEL_FAMILY], means[LEVEL_SUPERFAMILY], means[LEVEL_FOLD],
+                                   done->seconds, done->cpu_seconds);
     return status;
 }
 
@@ -300,11 +302,13 @@ tal_status tal_bench_sensitivity(const tal_run *run, tal_buffer *table, tal_buff
         status = tal_buffer_printf(
             table,
             "Share of members found before the first hit of another fold, mean over queries\n"
-            "  %-22s %-7s %-7s %8s %11s %8s %8s %8s\n",
-            "search", "mask", "compos.", "family", "superfamily", "fold", "seconds", "CPU s");
+            "  %-22s %-12s %-7s %-8s %8s %11s %8s %8s %8s\n",
+            "search", "mask", "compos.", "null", "family", "superfamily", "fold", "seconds",
+            "CPU s");
     if (status == TAL_OK)
         status = tal_buffer_append_text(
-            csv, "search,mask,composition,family,superfamily,fold,seconds,cpu_seconds\n");
+            csv,
+            "search,mask,composition,null_model,family,superfamily,fold,seconds,cpu_seconds\n");
     const char *path = tal_run_text(run, "write-queries");
     if (status == TAL_OK && path != NULL)
         status = tal_bench_write_set(path, self.queries);

@@ -94,16 +94,14 @@ static const tal_option options[] = {
      .help =
          "residues that shall not score: tantan finds repeats and simple sequence, tantan-short "
          "those of units of up to 16 residues, seg (protein) and dust (nucleotide) low "
-         "complexity; default tantan for proteins, dust for nucleotides, none where the "
+         "complexity; default tantan-short for proteins, dust for nucleotides, none where the "
          "alignment is not local"},
     {.name = "mask-in",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "WHERE",
-     .default_text = "auto",
-     .choices = "auto|both|queries|references",
-     .help = "what --mask is applied to; auto: to both, but with tantan to protein queries as "
-             "tantan-short, so that they find others of a family of repeats, unless a file is "
-             "searched against itself"},
+     .default_text = "both",
+     .choices = "both|queries|references",
+     .help = "what --mask is applied to"},
     {.name = "composition",
      .kind = TAL_VALUE_CHOICE,
      .value_name = "HOW",
@@ -111,6 +109,13 @@ static const tal_option options[] = {
      .help = "proteins of unusual composition: adjust scales each pair's bits and E-value to what "
              "both are made of, bias corrects the query's scores by the residues around; default "
              "adjust where there are E-values of proteins, else none"},
+    {.name = "null-model",
+     .kind = TAL_VALUE_CHOICE,
+     .value_name = "HOW",
+     .choices = "none|reversed",
+     .help = "reversed: what a query scores against the reversed reference beyond chance is taken "
+             "off the bits and E-value of the pair, so that helices and repeats in step are no "
+             "kinship; default where there are E-values of proteins, else none"},
     TAL_OPTION_TYPE("the sequences"),
     {.name = "strand",
      .kind = TAL_VALUE_CHOICE,

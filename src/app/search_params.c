@@ -89,17 +89,15 @@ static tal_status choose_mask(tal_search_run *self, tal_alphabet alphabet)
     const tal_mask_method method = is_given    ? (tal_mask_method)tal_run_choice(self->run, "mask")
                                    : !is_local ? TAL_MASK_NONE
                                    : alphabet == TAL_NUCLEOTIDE ? TAL_MASK_DUST
-                                                                : TAL_MASK_TANTAN;
+                                                                : TAL_MASK_TANTAN_SHORT;
     if (!tal_mask_is_for(method, alphabet))
         return tal_fail(TAL_ERR_USAGE, "--mask %s is not for %s sequences; use %s or tantan",
                         tal_mask_name(method), tal_alphabet_name(alphabet),
                         alphabet == TAL_PROTEIN ? "seg" : "dust");
     int where = tal_run_choice(self->run, "mask-in");
-    enum { AUTO = 0, QUERIES = 2, REFERENCES = 3 };
+    enum { QUERIES = 1, REFERENCES = 2 };
     self->reference_mask = where == QUERIES ? TAL_MASK_NONE : method;
     self->query_mask = where == REFERENCES ? TAL_MASK_NONE : method;
-    if (where == AUTO && method == TAL_MASK_TANTAN && alphabet == TAL_PROTEIN)
-        self->query_mask = TAL_MASK_TANTAN_SHORT;
     return TAL_OK;
 }
 
@@ -117,6 +115,21 @@ static tal_status choose_composition(tal_search_run *self, tal_alphabet alphabet
     if (params->composition == TAL_COMPOSITION_ADJUST && !can_adjust)
         return tal_fail(TAL_ERR_USAGE, "--composition adjust scales E-values, and this scoring has "
                                        "none; use none or bias");
+    return TAL_OK;
+}
+
+static tal_status choose_null_model(tal_search_run *self, tal_alphabet alphabet)
+{
+    tal_search_params *params = &self->params;
+    const bool is_given = tal_run_is_given(self->run, "null-model");
+    const bool can_reverse =
+        alphabet == TAL_PROTEIN && params->mode == TAL_LOCAL && params->stats.is_known;
+    enum { REVERSED = 1 };
+    params->has_reversed_null =
+        is_given ? tal_run_choice(self->run, "null-model") == REVERSED : can_reverse;
+    if (params->has_reversed_null && !can_reverse)
+        return tal_fail(TAL_ERR_USAGE, "--null-model reversed is for E-values of local alignments "
+                                       "of proteins; use none");
     return TAL_OK;
 }
 
@@ -146,5 +159,7 @@ tal_status tal_search_run_choose_rest(tal_search_run *self, tal_alphabet alphabe
         status = choose_mask(self, alphabet);
     if (status == TAL_OK)
         status = choose_composition(self, alphabet);
+    if (status == TAL_OK)
+        status = choose_null_model(self, alphabet);
     return status;
 }

@@ -61,6 +61,7 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
         text_attribute("align", modes[params->mode]),
         text_attribute("strand", strands),
         text_attribute("composition", compositions[params->composition]),
+        text_attribute("null_model", params->has_reversed_null ? "reversed" : "none"),
         text_attribute("query_mask", tal_mask_name(self->query_mask)),
         text_attribute("reference_mask", tal_mask_name(self->reference_mask)),
         text_attribute("matrix", params->matrix->name),

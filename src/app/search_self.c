@@ -6,12 +6,6 @@
 
 #include <sys/stat.h>
 
-/* Whether queries are masked as references are if they are the same. */
-static bool masks_by_sameness(const tal_search_run *self)
-{
-    return self->query_mask == TAL_MASK_TANTAN_SHORT && self->reference_mask == TAL_MASK_TANTAN;
-}
-
 /* NULL when scores do not depend on which sequence is the query, else why not. */
 static const char *find_asymmetry(const tal_search_run *self)
 {
@@ -22,7 +16,7 @@ static const char *find_asymmetry(const tal_search_run *self)
         return "the alignment is not local";
     if (params->composition == TAL_COMPOSITION_BIAS)
         return "--composition bias changes the query's scores";
-    if (self->query_mask != self->reference_mask && !masks_by_sameness(self))
+    if (self->query_mask != self->reference_mask)
         return "the two sides are not masked alike";
     if (!tal_matrix_is_symmetric(params->matrix, params->has_minus))
         return "the matrix is not symmetric";
@@ -121,15 +115,13 @@ tal_status tal_search_run_find_self(tal_search_run *self)
     tal_comm_max_u64(self->comm, &is_twice, 1); /* Devices may differ. */
     if (names == GUESS_DIFFERENT)
         return TAL_OK;
-    if (names == GUESS_MAYBE && (is_twice == 0 || masks_by_sameness(self))) {
+    if (names == GUESS_MAYBE && is_twice == 0) {
         tal_status status = compare_fingerprints(self, &is_same);
         if (status != TAL_OK)
             return status;
     }
     if (!is_same)
         return TAL_OK;
-    if (masks_by_sameness(self))
-        self->query_mask = self->reference_mask;
     const char *why = tal_search_run_why_twice(self);
     why = why == NULL ? "a device computes every pair" : why; /* Of another rank. */
     self->params.is_mirrored = is_twice == 0;

@@ -41,6 +41,8 @@ struct tal_device_pass {
     _Atomic uint64_t cells_done; /* for progress */
     pass_counts total;
     tal_buffer passed; /* tal_passed: of the block, filtered only */
+    tal_ladder_scratch ladder;
+    tal_buffer letters; /* of a reference, reversed */
 
     pthread_t thread;
     bool is_running;
@@ -51,6 +53,8 @@ void tal_device_pass_destroy(tal_device_pass *pass)
 {
     if (pass == NULL)
         return;
+    tal_buffer_deinit(&pass->letters);
+    tal_ladder_scratch_deinit(&pass->ladder);
     tal_buffer_deinit(&pass->passed);
     tal_device_feed_deinit(&pass->feed);
     tal_device_runs_deinit(&pass->runs);
@@ -132,10 +136,11 @@ bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position)
 static tal_status enter_hit(tal_device_pass *pass, const tal_device_hit *hit)
 {
     const tal_search *search = pass->search;
+    const tal_search_scratch scratch = {&pass->ladder, &pass->letters};
     const tal_feed_query *query = &pass->feed.queries[hit->query];
     tal_lid lid = search->order[hit->ref];
     if (!search->params.is_filtered)
-        return tal_search_enter(pass->search, query->lid, query->strand, lid, hit->score,
+        return tal_search_enter(pass->search, &scratch, query->lid, query->strand, lid, hit->score,
                                 &pass->total.candidates);
     if (!tal_filter_passes(search, query->lid, lid, hit->score))
         return TAL_OK;

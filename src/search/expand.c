@@ -113,9 +113,10 @@ static tal_status open_candidate(tal_search *search, tal_lid query, const tal_ca
     tal_status status = TAL_OK;
     if (row.count > 0)
         status = tal_buffer_append(&expander->opened, &row, sizeof(row));
+    const tal_search_scratch scratch = tal_search_scratch_of(&search->workers[0]); /* Idle now. */
     if (status == TAL_OK && expander->has_strand[candidate->is_reverse])
-        status = tal_search_enter(search, query, (int)candidate->is_reverse, candidate->lid,
-                                  candidate->score, &entered);
+        status = tal_search_enter(search, &scratch, query, (int)candidate->is_reverse,
+                                  candidate->lid, candidate->score, &entered);
     return status;
 }
 

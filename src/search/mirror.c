@@ -313,6 +313,7 @@ tal_status tal_mirrors_collect(tal_search *search, tal_search_worker *own, const
     int32_t query_len = tal_seqset_len(search->queries, query);
     tal_gid query_gid = tal_seqset_gid(search->queries, query);
     tal_search_space space = tal_search_space_of(search, query);
+    const tal_search_scratch scratch = tal_search_scratch_of(own);
     const int32_t floor = find_floor(search, batch, query_len, &space);
     int32_t cut = floor;
     space.query_len = -1;
@@ -338,7 +339,12 @@ tal_status tal_mirrors_collect(tal_search *search, tal_search_worker *own, const
             space.query_len = batch->lane_len[lane];
             cut = tal_stats_score_cut(&params->stats, &space, params->evalue, query_len, cut);
         }
-        if (score < cut || !tal_search_is_mirror_significant(search, query, lid, score))
+        if (score < cut)
+            continue;
+        bool is_significant;
+        status = tal_search_find_mirror_significance(search, &scratch, query, lid, score,
+                                                     &is_significant);
+        if (status != TAL_OK || !is_significant)
             continue;
         tally->candidates++;
         status = enter(search, own, query_gid, gid, strand, score);

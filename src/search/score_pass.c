@@ -32,6 +32,11 @@ tal_lid tal_search_pair_count(const tal_search *search)
     return search->pair_count;
 }
 
+tal_search_scratch tal_search_scratch_of(tal_search_worker *own)
+{
+    return (tal_search_scratch){&own->ladder, &own->letters};
+}
+
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query)
 {
     return (tal_search_space){
@@ -58,8 +63,8 @@ static tal_status add(tal_search *search, tal_lid query, int strand, tal_lid lid
     return status;
 }
 
-tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
-                            int32_t score, uint64_t *candidate_count)
+tal_status tal_search_enter(tal_search *search, const tal_search_scratch *scratch, tal_lid query,
+                            int strand, tal_lid lid, int32_t score, uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
     const int32_t tested = tal_search_tested(search, score);
@@ -72,9 +77,12 @@ tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_l
         if (tested < tal_stats_score_cut(&params->stats, &space, params->evalue, len, tested))
             return TAL_OK;
     }
-    if (!tal_search_is_significant(search, query, lid, tested))
-        return TAL_OK;
-    return add(search, query, strand, lid, score, candidate_count);
+    bool is_significant;
+    tal_status status =
+        tal_search_find_significance(search, scratch, query, lid, tested, &is_significant);
+    return status == TAL_OK && is_significant
+               ? add(search, query, strand, lid, score, candidate_count)
+               : status;
 }
 
 void tal_search_find_lengths(const tal_batch *batch, int32_t *out_min, int32_t *out_max)
@@ -108,10 +116,12 @@ static int32_t find_floor(const tal_search *search, const tal_batch *batch,
 }
 
 /* Enter those of `lanes` that pass the cuts. */
-static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid query, int strand,
-                          uint64_t lanes, const int32_t *scores, uint64_t *candidate_count)
+static tal_status collect(tal_search *search, tal_search_worker *own, const tal_batch *batch,
+                          tal_lid query, int strand, uint64_t lanes, const int32_t *scores,
+                          uint64_t *candidate_count)
 {
     const tal_search_params *params = &search->params;
+    const tal_search_scratch scratch = tal_search_scratch_of(own);
     tal_search_space space = tal_search_space_of(search, query);
     const int32_t floor = find_floor(search, batch, &space);
     int32_t cut = floor;
@@ -127,10 +137,13 @@ static tal_status collect(tal_search *search, const tal_batch *batch, tal_lid qu
             cut_len = batch->lane_len[lane];
             cut = tal_stats_score_cut(&params->stats, &space, params->evalue, cut_len, cut);
         }
-        if (tested < cut || (params->mode == TAL_LOCAL && score <= 0) ||
-            !tal_search_is_significant(search, query, batch->lids[lane], tested))
+        if (tested < cut || (params->mode == TAL_LOCAL && score <= 0))
             continue;
-        tal_status status = add(search, query, strand, batch->lids[lane], score, candidate_count);
+        bool is_significant;
+        tal_status status = tal_search_find_significance(search, &scratch, query, batch->lids[lane],
+                                                         tested, &is_significant);
+        if (status == TAL_OK && is_significant)
+            status = add(search, query, strand, batch->lids[lane], score, candidate_count);
         if (status != TAL_OK)
             return status;
     }
@@ -161,7 +174,7 @@ tal_status tal_search_score_lanes(tal_search *search, tal_search_worker *own,
         tal_ladder_score(&search->ladder, &own->ladder, search->views[query].profile[strand],
                          tal_seqset_len(search->queries, query), search->references, batch, scores);
     if (status == TAL_OK)
-        status = collect(search, batch, query, strand, lanes, scores, &tally->candidates);
+        status = collect(search, own, batch, query, strand, lanes, scores, &tally->candidates);
     if (status == TAL_OK)
         count_lanes(search, own, batch, query, lanes, scores, tally);
     if (status == TAL_OK && search->mirrors != NULL)

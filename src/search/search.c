@@ -121,6 +121,7 @@ tal_status tal_search_create(tal_comm *comm, tal_team *team, const tal_search_pa
 {
     TAL_ASSERT(params->has_plus || params->has_minus);
     TAL_ASSERT(!params->is_filtered || params->mode == TAL_LOCAL);
+    TAL_ASSERT(!params->has_reversed_null || (params->stats.is_known && params->mode == TAL_LOCAL));
     TAL_ASSERT(!params->is_mirrored || (!params->is_filtered && params->mode == TAL_LOCAL));
     TAL_ASSERT(!params->is_mirrored || (params->spill == NULL && params->device == NULL));
     tal_search *search = tal_alloc_zero(sizeof(*search));

@@ -56,6 +56,10 @@ typedef enum tal_composition_mode {
                                stays, bits and E-value, and so what is reported, change */
 } tal_composition_mode;
 
+/* Reversed references take off what is above the score that a pair has by chance once in so many;
+ * see significance.c. */
+#define TAL_REVERSED_EVALUE 0.05
+
 /* The filter_share at which 99 % of the hits at E <= 0.001 are found. */
 #define TAL_FILTER_SHARE_DEFAULT 0.53
 
@@ -67,8 +71,10 @@ typedef struct tal_search_params {
     tal_stats stats;
     tal_composition_mode composition; /* proteins; ADJUST needs stats.is_known and `scaling` */
     tal_scaling scaling;
-    double evalue;     /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
-    int32_t score_min; /* smallest score reported; INT32_MIN: no cut */
+    bool has_reversed_null; /* E-values by the reversed-sequence null model; proteins, local, needs
+                               stats.is_known */
+    double evalue;          /* largest E-value reported; INFINITY: no cut (needed when !is_known) */
+    int32_t score_min;      /* smallest score reported; INT32_MIN: no cut */
     /* Filtered: score in full only pairs whose gapless score (kernels/contract.h) reaches
      * filter_cut, or when that is negative, tal_stats_filter_score of `evalue` and filter_share;
      * local only. Cuts above TAL_GAPLESS_SCORE_MAX count as that. */

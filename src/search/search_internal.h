@@ -32,7 +32,7 @@ typedef struct tal_search_worker {
     tal_batch gathered;                   /* references of many batches that passed the filter */
     tal_ladder_scratch ladder;
     tal_tracer *tracer;
-    tal_buffer letters;    /* of a reference, as they were before masking */
+    tal_buffer letters;    /* of a reference: as they were before masking, or reversed */
     tal_buffer traced;     /* encoded hits: tal_hit, CIGAR runs, letters, padded to 8 bytes */
     uint64_t *histogram;   /* TAL_HISTOGRAM_BINS, of the current item */
     tal_buffer mirrored;   /* tal_mirror, of the current block */
@@ -110,22 +110,37 @@ void tal_search_use(tal_search *search, const tal_tile_view *view);
 /* What E-values of this query refer to. */
 tal_search_space tal_search_space_of(const tal_search *search, tal_lid query);
 
-/* The score that a pair's bits and E-value are of: scaled where composition is adjusted for.
- * Threads: any. */
-double tal_search_scaled_score(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
+/* What scoring a reversed reference takes: the caller's alone, all zero at first. */
+typedef struct tal_search_scratch {
+    tal_ladder_scratch *ladder; /* its counts stay as they are */
+    tal_buffer *letters;
+} tal_search_scratch;
+
+/* A worker's. */
+tal_search_scratch tal_search_scratch_of(tal_search_worker *own);
+
+/* The score that a pair's bits and E-value are of: scaled where composition is adjusted for, less
+ * what the reversed reference scores beyond chance. TAL_ERR_MEMORY. Threads: any. */
+tal_status tal_search_scale(const tal_search *search, const tal_search_scratch *scratch,
+                            tal_lid query, tal_lid lid, int32_t score, double *out_scaled);
 
 /* Whether a score that passes the cut unscaled passes it scaled: then the pair is reported if it is
- * among the best. A scaled score is never larger, so that no other passes. Threads: any. */
-bool tal_search_is_significant(const tal_search *search, tal_lid query, tal_lid lid, int32_t score);
+ * among the best. A scaled score is never larger, so that no other passes. Relaxed searches do not
+ * look at reversed references. TAL_ERR_MEMORY. Threads: any. */
+tal_status tal_search_find_significance(const tal_search *search, const tal_search_scratch *scratch,
+                                        tal_lid query, tal_lid lid, int32_t score,
+                                        bool *out_is_significant);
 
 /* The same for a pair whose reference `lid` is the query and whose query is the reference. */
-bool tal_search_is_mirror_significant(const tal_search *search, tal_lid query, tal_lid lid,
-                                      int32_t score);
+tal_status tal_search_find_mirror_significance(const tal_search *search,
+                                               const tal_search_scratch *scratch, tal_lid query,
+                                               tal_lid lid, int32_t score,
+                                               bool *out_is_significant);
 
 /* Make a pair a candidate if its score passes the cuts; counts it in *candidate_count. Threads:
  * any. */
-tal_status tal_search_enter(tal_search *search, tal_lid query, int strand, tal_lid lid,
-                            int32_t score, uint64_t *candidate_count);
+tal_status tal_search_enter(tal_search *search, const tal_search_scratch *scratch, tal_lid query,
+                            int strand, tal_lid lid, int32_t score, uint64_t *candidate_count);
 
 /* The shortest and the longest reference of a batch, at least 1. Threads: any. */
 void tal_search_find_lengths(const tal_batch *batch, int32_t *out_min, int32_t *out_max);

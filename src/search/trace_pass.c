@@ -66,19 +66,19 @@ static tal_status append_letters(tal_buffer *buffer, const tal_seqset *reference
     return status;
 }
 
+/* scaled: see tal_search_scale. */
 static tal_hit make_hit(const tal_search *search, tal_lid query, const tal_candidate *candidate,
-                        const tal_alignment *alignment)
+                        double scaled, const tal_alignment *alignment)
 {
     const tal_search_params *params = &search->params;
     int32_t query_len = tal_seqset_len(search->queries, query);
     int32_t ref_len = tal_seqset_len(search->references, candidate->lid);
     tal_search_space space = {query_len, params->residue_count, params->sequence_count};
-    double scaled = tal_search_scaled_score(search, query, candidate->lid, candidate->score);
     bool is_reverse = candidate->is_reverse != 0;
     return (tal_hit){
         .query = tal_seqset_gid(search->queries, query),
         .reference = candidate->gid,
-        .evalue = params->composition == TAL_COMPOSITION_ADJUST
+        .evalue = params->composition == TAL_COMPOSITION_ADJUST || params->has_reversed_null
                       ? tal_stats_evalue_scaled(&params->stats, &space, scaled, ref_len)
                       : tal_stats_evalue(&params->stats, &space, candidate->score, ref_len),
         .bits = tal_stats_bits(&params->stats, scaled),
@@ -151,7 +151,13 @@ static tal_status trace_item(void *context, int worker, size_t idx)
     status = tal_trace(own->tracer, &job, &alignment);
     if (status != TAL_OK)
         return status;
-    tal_hit hit = make_hit(search, task->query, candidate, &alignment);
+    const tal_search_scratch scratch = tal_search_scratch_of(own);
+    double scaled;
+    status =
+        tal_search_scale(search, &scratch, task->query, candidate->lid, candidate->score, &scaled);
+    if (status != TAL_OK)
+        return status;
+    tal_hit hit = make_hit(search, task->query, candidate, scaled, &alignment);
     tal_accum_add(search->accum, worker, TAL_COUNT_HITS, 1);
     tal_accum_add(search->accum, worker, TAL_COUNT_ALIGNED_COLUMNS,
                   (uint64_t)alignment.column_count);

@@ -178,10 +178,10 @@ class Bench(cli.Case):
         with open(csv, encoding="utf-8") as file:
             rows = [line.rstrip("\n").split(",") for line in file]
         other = [row for row in rows if row[1] == "other.m8"]
-        self.assertEqual([(row[4], row[6]) for row in other],
+        self.assertEqual([(row[5], row[7]) for row in other],
                          [("10", "3"), ("1", "2"), ("0.1", "1"), ("0.01", "1"), ("0.001", "1")])
         ours = [row for row in rows[1:] if row[1] in ("exact", "filtered")]
-        self.assertEqual(len(ours), 2 * 8 * 5)
+        self.assertEqual(len(ours), 2 * 10 * 5)
         self.draw(csv)
         self.expect_error(65, ["other.m8", "line 1"], "bench", "calibration", path, path,
                           "--max-queries", 1, "--defaults", "--hits", hits)
@@ -204,9 +204,9 @@ class Bench(cli.Case):
                     "--hits", self.file("other.m8", table))
         with open(csv, encoding="utf-8") as file:
             rows = [line.rstrip("\n").split(",") for line in file]
-        self.assertEqual(len(rows), 1 + 5 + 1)
+        self.assertEqual(len(rows), 1 + 6 + 1)
         self.draw(csv)
-        self.assertEqual([float(value) for value in rows[-1][3:6]], [0.5, 1.0, 0.0])
+        self.assertEqual([float(value) for value in rows[-1][4:7]], [0.5, 1.0, 0.0])
         short = self.file("short.tsv", "d0\ta.1.1.1\n")
         self.expect_error(65, ["d1"], "bench", "sensitivity", domains, short)
         bad = self.file("bad.tsv", "d0\n")

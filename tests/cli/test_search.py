@@ -1,5 +1,6 @@
 """talaria search from the command line: one answer for every layout, strands, cuts, inputs."""
 import gzip
+import math
 import os
 import random
 import subprocess
@@ -199,8 +200,8 @@ class Search(cli.Case):
         self.expect_error(64, ["--composition"], "search", bases, bases, "-o", self.path("x.h5"),
                           "--composition", "adjust")
 
-    def test_protein_queries_keep_repeats_of_long_units(self):
-        """Unless a file is searched against itself, under whatever name and however often scored."""
+    def test_proteins_keep_repeats_of_long_units(self):
+        """A file that is searched against itself too, under whatever name, however often scored."""
         rng = random.Random(9)
         unit = "".join(rng.choice(AMINO) for _ in range(24))
         records = [(f"r{i}", "".join("".join(a if rng.random() < 0.8 else rng.choice(AMINO)
@@ -214,19 +215,75 @@ class Search(cli.Case):
             result = self.search(queries, all_of_them, "--evalue", "1e6", *options)
             return self.table(result, columns)
 
-        scores = {where: {row[1]: int(row[2]) for row in hits(one, *options)}
-                  for where, options in (("auto", ()), ("both", ("--mask-in", "both")),
-                                         ("short", ("--mask", "tantan-short")),
-                                         ("none", ("--mask", "none")))}
+        scores = {mask: {row[1]: int(row[2]) for row in hits(one, *options)}
+                  for mask, options in (("default", ()), ("tantan", ("--mask", "tantan")),
+                                        ("short", ("--mask", "tantan-short")),
+                                        ("none", ("--mask", "none")))}
         self.assertEqual(scores["short"]["r0"], scores["none"]["r0"])
+        self.assertEqual(scores["short"], scores["default"])
         for name, score in scores["short"].items():
-            self.assertLess(scores["auto"][name], score)
-            self.assertLessEqual(scores["both"].get(name, 0), scores["auto"][name])
-        itself = hits(all_of_them, "--mask-in", "both")
+            self.assertLess(scores["tantan"].get(name, 0), score)
+        itself = hits(all_of_them)
         self.assertNotEqual(itself, [])
         for options in ((), ("--symmetry", "off"), ("--memory", "200M")):
             for queries in (all_of_them, copy):
                 self.assertEqual(hits(queries, *options), itself, options)
+
+    def test_what_reversed_references_score_beyond_chance_is_taken_off(self):
+        rng = random.Random(11)
+        # Repeats in step, which a reversed half copies: kin, if order did not count.
+        unit = "".join(rng.choice(AMINO) for _ in range(17))
+        repeat = mutate(rng, unit * 12, AMINO, 0.3)
+        plain = "".join(rng.choice(AMINO) for _ in range(200))
+        records = [("repeat", repeat), ("mirror", mutate(rng, repeat[::-1], AMINO, 0.2)),
+                   ("plain", plain), ("kin", mutate(rng, plain, AMINO, 0.4)),
+                   ("half", mutate(rng, plain + plain[::-1], AMINO, 0.3))]
+        queries = self.file("q.fa", fasta(records))
+        every = ("--evalue", "1e9", "--max-hits", "0", "--mask", "none", "--composition", "none")
+        columns = "query,reference,score,bits,evalue"
+
+        def rows(references, *options):
+            result = self.search(queries, references, *every, *options)
+            return {tuple(row[:2]): (int(row[2]), float(row[3]), float(row[4]))
+                    for row in self.table(result, columns)}
+
+        bare = rows(queries, "--null-model", "none")
+        taken = rows(queries)
+        self.assertEqual(taken, rows(queries, "--null-model", "reversed"))
+        reversals = {}
+        for name, text in records: # One by one: E-values of a pair.
+            one = self.file("one.fa", fasta([(name, text[::-1])]))
+            reversals.update(rows(one, "--null-model", "none"))
+        lessened = set()
+        for pair, (score, bits, evalue) in taken.items():
+            self.assertEqual(score, bare[pair][0])
+            reverse = reversals.get(pair)
+            cells = len(dict(records)[pair[0]]) * len(dict(records)[pair[1]])
+            beyond = 0 if reverse is None else max(reverse[1] - math.log2(cells / 0.05), 0)
+            # Down to a score of 0, the bits of which are -log2(K); ends cost up to two bits.
+            self.assertAlmostEqual(bare[pair][1] - bits, min(beyond, bare[pair][1] - 4.61),
+                                   delta=2, msg=(pair, reverse))
+            is_lessened = reverse is not None and reverse[2] <= 0.05
+            if is_lessened:
+                lessened.add(pair)
+                self.assertGreaterEqual(evalue, bare[pair][2])
+            else:
+                self.assertEqual(evalue, bare[pair][2])
+        self.assertLessEqual({("repeat", "mirror"), ("mirror", "repeat")}, lessened)
+        for pair in (("plain", "kin"), ("kin", "plain")): # Chance at most.
+            self.assertLess(bare[pair][1] - taken[pair][1], 5)
+        # The unlike are gone where E-values count, the kin stay.
+        strict = self.table(self.search(queries, queries, "--mask", "none", "--evalue", "1e-3"),
+                            "query,reference")
+        self.assertIn(["plain", "kin"], strict)
+        self.assertNotIn(["repeat", "mirror"], strict)
+        self.assertLess(bare["repeat", "mirror"][2], 1e-3)
+        bases = self.file("n.fa", fasta([("n", "ACGTTGCATC" * 10)]))
+        self.expect_error(64, ["--null-model reversed", "proteins"], "search", bases, bases, "-o",
+                          self.path("x.h5"), "--null-model", "reversed")
+        self.expect_error(64, ["--null-model reversed", "local"], "search", queries, queries, "-o",
+                          self.path("x.h5"), "--null-model", "reversed", "--align", "global",
+                          "--min-score", "10")
 
     def test_raw_score_threshold_allows_scoring_without_statistics(self):
         records = families(5, 3, 4, AMINO)
