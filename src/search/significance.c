@@ -58,9 +58,10 @@ static double scale(const tal_search *search, const pair *of, int32_t score)
     return (double)score * ratio / TAL_SCALING_UNIT;
 }
 
-/* The score against the reversed reference, the same whichever of the two is reversed. */
+/* The score against the reversed reference, the same whichever of the two is reversed; or, where it
+ * is less than `least`, some smaller one. */
 static tal_status score_reversed(const tal_search *search, const tal_search_scratch *scratch,
-                                 const pair *of, int32_t *out_score)
+                                 const pair *of, int32_t least, int32_t *out_score)
 {
     const int32_t len = tal_seqset_len(search->references, of->lid);
     const uint8_t *residues = tal_seqset_residues(search->references, of->lid);
@@ -73,7 +74,7 @@ static tal_status score_reversed(const tal_search *search, const tal_search_scra
     tal_ladder_peak peak;
     status = tal_ladder_find_peak(
         &search->ladder, scratch->ladder, search->views[of->query].profile[0],
-        tal_seqset_len(search->queries, of->query), scratch->letters->data, len, &peak);
+        tal_seqset_len(search->queries, of->query), scratch->letters->data, len, least, &peak);
     if (status == TAL_OK)
         *out_score = peak.score;
     return status;
@@ -83,14 +84,14 @@ static tal_status score_reversed(const tal_search *search, const tal_search_scra
 static tal_status take_off_reversed(const tal_search *search, const tal_search_scratch *scratch,
                                     const pair *of, double *scaled)
 {
-    int32_t score;
-    tal_status status = score_reversed(search, scratch, of, &score);
-    if (status != TAL_OK)
-        return status;
-    const double reversed = scale(search, of, score);
     const tal_search_space space = {of->query_len, (uint64_t)of->ref_len, 1};
     const int32_t chance =
-        tal_stats_score_cut(&search->params.stats, &space, TAL_REVERSED_EVALUE, of->ref_len, score);
+        tal_stats_score_cut(&search->params.stats, &space, TAL_REVERSED_EVALUE, of->ref_len, 1);
+    int32_t score;
+    tal_status status = score_reversed(search, scratch, of, chance, &score);
+    if (status != TAL_OK)
+        return status;
+    const double reversed = scale(search, of, score); /* At most the score. */
     if (reversed > chance)
         *scaled -= reversed - chance;
     *scaled = *scaled > 0 ? *scaled : 0;
