@@ -5,7 +5,7 @@
 #include "device/cuda_internal.h"
 
 #include "base/alloc.h"
-#include "base/check.h"
+#include "device/cuda_pack.h"
 #include "kernels/contract.h"
 #include "seq/alphabet.h"
 
@@ -18,6 +18,8 @@
 /* Hits of a batch that are fetched at once. */
 #define HITS_MIN        65536
 #define BLOCKS_PER_UNIT 2
+/* Letters that are packed and copied at once; a multiple of 4. */
+#define PIECE_BYTES ((size_t)1 << 18)
 
 /* What the device memory of one slot is made of. */
 typedef struct slot_bytes {
@@ -232,43 +234,27 @@ tal_status tal_cuda_reserve(tal_device *device, const tal_device_shape *shape)
     return status;
 }
 
-/* Number the codes that occur, the pad last: the fewer letters, the smaller the profiles. */
-static void number_letters(tal_cuda *cuda, const tal_device_references *references,
-                           uint8_t *out_letter_of_code)
+/* Pack and copy piece by piece: a piece stays in the cache and takes little memory. */
+static tal_status send_letters(tal_cuda *cuda, const tal_device_references *references,
+                               uint8_t *piece, void *stream)
 {
-    bool occurs[TAL_CODE_COUNT] = {false};
-    uint64_t residue_count = references->offsets[references->count];
-    for (uint64_t i = 0; i < residue_count; i++)
-        occurs[references->letters[i] % TAL_CODE_COUNT] = true;
-    cuda->letter_count = 0;
-    for (int code = 0; code < TAL_CODE_COUNT; code++) {
-        if (!occurs[code])
-            continue;
-        out_letter_of_code[code] = (uint8_t)cuda->letter_count;
-        cuda->code_of_letter[cuda->letter_count++] = (uint8_t)code;
+    const tal_cuda_driver *driver = &cuda->driver;
+    tal_cuda_packer packer;
+    tal_cuda_packer_init(&packer, references);
+    cuda->letter_count = packer.letter_count;
+    memcpy(cuda->code_of_letter, packer.code_of_letter, sizeof(cuda->code_of_letter));
+    uint64_t sent = 0;
+    tal_status status = TAL_OK;
+    size_t bytes = tal_cuda_pack(&packer, piece, PIECE_BYTES);
+    while (bytes > 0 && status == TAL_OK) {
+        status = tal_cuda_check(cuda, driver->copy_to(cuda->letters + sent, piece, bytes, stream),
+                                "copy references");
+        if (status == TAL_OK)
+            status = tal_cuda_check(cuda, driver->stream_synchronize(stream), "copy references");
+        sent += bytes;
+        bytes = tal_cuda_pack(&packer, piece, PIECE_BYTES);
     }
-    TAL_ASSERT(cuda->letter_count < TAL_CUDA_LETTERS_MAX);
-    cuda->code_of_letter[cuda->letter_count++] = TAL_CODE_PAD;
-}
-
-/* The references as kernels read them; returns the bytes of letters. */
-static uint64_t pack(tal_cuda *cuda, const tal_device_references *references, uint8_t *letters,
-                     uint32_t *begins)
-{
-    uint8_t letter_of_code[TAL_CODE_COUNT] = {0};
-    number_letters(cuda, references, letter_of_code);
-    uint64_t used = 0;
-    for (uint32_t i = 0; i < references->count; i++) {
-        uint64_t begin = references->offsets[i];
-        uint64_t len = references->offsets[i + 1] - begin;
-        begins[i] = (uint32_t)(used / 4);
-        cuda->host_reference_len[i] = (uint32_t)len;
-        for (uint64_t k = 0; k < len; k++)
-            letters[used++] = letter_of_code[references->letters[begin + k]];
-        while (used % 4 != 0)
-            letters[used++] = (uint8_t)(cuda->letter_count - 1);
-    }
-    return used;
+    return status;
 }
 
 tal_status tal_cuda_upload(tal_device *device, const tal_device_references *references)
@@ -279,20 +265,19 @@ tal_status tal_cuda_upload(tal_device *device, const tal_device_references *refe
     if (bytes / 4 > UINT32_MAX)
         return tal_device_fail(device, TAL_ERR_MEMORY,
                                "cuda: more than 2^34 residues in one upload");
-    uint8_t *letters = tal_alloc_array(bytes, 1);
+    uint8_t *piece = tal_alloc_array(PIECE_BYTES, 1);
     uint32_t *begins = tal_alloc_array(references->count, sizeof(*begins));
     tal_status status = TAL_OK;
-    if (letters == NULL || begins == NULL) {
+    if (piece == NULL || begins == NULL) {
         status = tal_device_fail(device, TAL_ERR_MEMORY, "cuda: out of host memory");
         goto done;
     }
-    uint64_t used = pack(cuda, references, letters, begins);
+    tal_cuda_place(references, begins, cuda->host_reference_len);
     size_t numbers = (size_t)references->count * sizeof(*begins);
     void *stream = cuda->slots[0].stream;
     status = tal_cuda_check(cuda, driver->context_set(cuda->context), "enter the context");
     if (status == TAL_OK)
-        status = tal_cuda_check(cuda, driver->copy_to(cuda->letters, letters, used, stream),
-                                "copy references");
+        status = send_letters(cuda, references, piece, stream);
     if (status == TAL_OK)
         status = tal_cuda_check(
             cuda, driver->copy_to(cuda->reference_begin, begins, numbers, stream), "copy begins");
@@ -304,6 +289,6 @@ tal_status tal_cuda_upload(tal_device *device, const tal_device_references *refe
         status = tal_cuda_check(cuda, driver->stream_synchronize(stream), "copy references");
 done:
     tal_free(begins);
-    tal_free(letters);
+    tal_free(piece);
     return status;
 }

@@ -2,6 +2,7 @@
  * settings, and what a failing driver leads to; against the scalar kernel. */
 #include "harness.h"
 
+#include "device/cuda_pack.h"
 #include "device/cuda_plan.h"
 #include "device/device.h"
 #include "device/sample.h"
@@ -382,6 +383,43 @@ static void blocks_of_many_rows_have_fewer_threads(void)
     CU_ASSERT_EQUAL(tal_cuda_block_threads(&sparse, false, 256, 8), 256);
 }
 
+/* Whatever fits in a piece, all pieces together are every reference, filled up to whole words. */
+static void references_are_packed_the_same_in_pieces_of_any_size(void)
+{
+    enum { COUNT = 30, LETTERS_MAX = COUNT * 43 };
+    uint8_t letters[LETTERS_MAX];
+    uint64_t offsets[COUNT + 1] = {0};
+    uint32_t begins[COUNT];
+    uint32_t lens[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        offsets[i + 1] = offsets[i] + (uint64_t)(COUNT - i) + (i < 10 ? test_random() % 11 : 0);
+    for (uint64_t i = 0; i < offsets[COUNT]; i++)
+        letters[i] = (uint8_t)(3 + test_random() % 5 * 2); /* 3, 5, 7, 9, 11 */
+    letters[0] = 11;
+    const tal_device_references references = {letters, offsets, COUNT};
+    tal_cuda_place(&references, begins, lens);
+    for (size_t room = 4; room <= 2 * LETTERS_MAX; room += room < 64 ? 4 : 500) {
+        tal_cuda_packer packer;
+        uint8_t packed[2 * LETTERS_MAX + 1000];
+        size_t bytes = 0;
+        tal_cuda_packer_init(&packer, &references);
+        for (size_t piece = 1; piece > 0; bytes += piece) {
+            piece = tal_cuda_pack(&packer, packed + bytes, room);
+            CU_ASSERT_FATAL(piece <= room && piece % 4 == 0);
+        }
+        CU_ASSERT_EQUAL(bytes, 4 * (size_t)begins[COUNT - 1] + (lens[COUNT - 1] + 3) / 4 * 4);
+        for (int i = 0; i < COUNT; i++)
+            for (uint32_t k = 0; k < (lens[i] + 3) / 4 * 4; k++) {
+                uint8_t letter = packed[4 * (size_t)begins[i] + k];
+                CU_ASSERT_FATAL(letter < packer.letter_count);
+                if (k < lens[i])
+                    CU_ASSERT_EQUAL(packer.code_of_letter[letter], letters[offsets[i] + k])
+                else
+                    CU_ASSERT_EQUAL(letter, packer.letter_count - 1)
+            }
+    }
+}
+
 static void the_first_short_reference_is_found(void)
 {
     const uint32_t lens[] = {TAL_CUDA_LONG_REFERENCE + 2, TAL_CUDA_LONG_REFERENCE + 1,
@@ -408,6 +446,7 @@ const test_case test_cases[] = {
     TEST_CASE(a_device_with_too_little_memory_refuses),
     TEST_CASE(a_choice_holds_the_query_and_fits_the_shared_memory),
     TEST_CASE(blocks_of_many_rows_have_fewer_threads),
+    TEST_CASE(references_are_packed_the_same_in_pieces_of_any_size),
     TEST_CASE(the_first_short_reference_is_found),
     {0},
 };
