@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "par/wait.h"
@@ -292,12 +293,23 @@ static tal_status submit(tal_device_feed *feed, feed_claim *claim)
     return tal_device_submit(feed->device, &job);
 }
 
+/* Work on something else until the oldest batch is done or nothing else is left. */
+static tal_status use_time(tal_device_feed *feed, const tal_feed_meanwhile *meanwhile,
+                           bool *out_is_done)
+{
+    tal_status status = tal_device_poll(feed->device, out_is_done);
+    while (status == TAL_OK && !*out_is_done && meanwhile->function(meanwhile->context))
+        status = tal_device_poll(feed->device, out_is_done);
+    return status;
+}
+
 /* Take in the oldest batch. *out_own: a failure of our own memory, not of the device. */
-static tal_status collect(tal_device_feed *feed, feed_claim *claim, tal_status *out_own)
+static tal_status collect(tal_device_feed *feed, feed_claim *claim,
+                          const tal_feed_meanwhile *meanwhile, tal_status *out_own)
 {
     tal_device_result result;
     bool is_done = false;
-    tal_status status = tal_device_poll(feed->device, &is_done);
+    tal_status status = use_time(feed, meanwhile, &is_done);
     if (status == TAL_OK && is_done) {
         status = tal_device_collect(feed->device, &result);
     } else if (status == TAL_OK) {
@@ -324,6 +336,7 @@ static tal_status collect(tal_device_feed *feed, feed_claim *claim, tal_status *
 }
 
 tal_feed_end tal_device_feed_run(tal_device_feed *feed, tal_lid begin, tal_lid end,
+                                 const tal_feed_meanwhile *meanwhile,
                                  const _Atomic bool *is_stopping, tal_status *out_status)
 {
     tal_device *device = feed->device;
@@ -334,7 +347,9 @@ tal_feed_end tal_device_feed_run(tal_device_feed *feed, tal_lid begin, tal_lid e
     tal_buffer_reset(&feed->found.hits);
     feed->found.rescues = 0;
     memset(feed->found.histogram, 0, sizeof(feed->found.histogram));
+    uint64_t start = tal_clock_ns();
     tal_status status = upload(feed, part_of(feed, end));
+    feed->found.upload_ns = tal_clock_ns() - start;
     while (status == TAL_OK && (claim.ref_at < claim.ref_end || tal_device_in_flight(device) > 0)) {
         tal_wait_note_progress();
         if (own == TAL_OK)
@@ -346,7 +361,7 @@ tal_feed_end tal_device_feed_run(tal_device_feed *feed, tal_lid begin, tal_lid e
         if (!has_stopped && claim.ref_at < claim.ref_end && tal_device_in_flight(device) < slots)
             status = submit(feed, &claim);
         else
-            status = collect(feed, &claim, &own);
+            status = collect(feed, &claim, meanwhile, &own);
     }
     if (own != TAL_OK) {
         *out_status = own;

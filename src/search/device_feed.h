@@ -33,6 +33,7 @@ typedef struct tal_feed_found {
                         the order */
     uint64_t rescues;
     uint64_t histogram[TAL_HISTOGRAM_BINS]; /* of all pairs */
+    uint64_t upload_ns;                     /* of its part, where that was not there yet */
 } tal_feed_found;
 
 typedef struct tal_device_feed {
@@ -48,6 +49,13 @@ typedef struct tal_device_feed {
     tal_feed_batch batches[TAL_DEVICE_SLOTS_MAX];
     tal_feed_found found;
 } tal_device_feed;
+
+/* Work for the driver while the device computes: a little of it each time; false when nothing is
+ * left. A failure is the callback's own to remember. */
+typedef struct tal_feed_meanwhile {
+    bool (*function)(void *context);
+    void *context;
+} tal_feed_meanwhile;
 
 /* How a claim ended. */
 typedef enum tal_feed_end {
@@ -70,8 +78,10 @@ tal_status tal_device_feed_reserve(tal_device_feed *feed);
 /* The first run of the part that has the run before `end`; a tal_device_runs_first of a feed. */
 tal_lid tal_device_feed_first(const void *context, tal_lid end);
 
-/* Compute runs [begin, end) of one part; `found` is what came out when it is done. */
+/* Compute runs [begin, end) of one part; `found` is what came out when it is done. `meanwhile` is
+ * called while a batch is waited for; it may have work left at the end. */
 tal_feed_end tal_device_feed_run(tal_device_feed *feed, tal_lid begin, tal_lid end,
+                                 const tal_feed_meanwhile *meanwhile,
                                  const _Atomic bool *is_stopping, tal_status *out_status);
 
 #endif

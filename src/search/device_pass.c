@@ -1,7 +1,7 @@
 /* The device's part of the score pass; see device_pass.h.
  *
  * A thread drives the device: it claims runs (device_runs.h), has them computed (device_feed.h) and
- * enters what a complete claim found.
+ * enters what a complete claim found, while the device is at the next.
  */
 #include "search/device_pass.h"
 
@@ -21,6 +21,7 @@
 enum {
     CLAIM_PAIRS_MAX = 1 << 24,
     PASSED_MAX = 1 << 24, /* pairs that passed the filter, of a block: no more claims then */
+    ENTERED_AT_ONCE = 32, /* hits: about 10 us each where composition is adjusted for */
 };
 
 /* What the device found in complete claims. */
@@ -28,6 +29,12 @@ typedef struct pass_counts {
     uint64_t pairs, cells, scored_pairs, scored_cells, rescues, candidates;
     uint64_t histogram[TAL_HISTOGRAM_BINS];
 } pass_counts;
+
+/* Hits of complete claims on their way into the search. */
+typedef struct pass_hits {
+    tal_buffer hits; /* tal_device_hit, as of a feed */
+    size_t next;     /* the first that is not entered */
+} pass_hits;
 
 struct tal_device_pass {
     tal_search *search;
@@ -40,6 +47,7 @@ struct tal_device_pass {
     _Atomic bool is_stopping;
     _Atomic uint64_t cells_done; /* for progress */
     pass_counts total;
+    pass_hits pending;
     tal_buffer passed; /* tal_passed: of the block, filtered only */
     tal_ladder_scratch ladder;
     tal_buffer letters; /* of a reference, reversed */
@@ -56,6 +64,7 @@ void tal_device_pass_destroy(tal_device_pass *pass)
     tal_buffer_deinit(&pass->letters);
     tal_ladder_scratch_deinit(&pass->ladder);
     tal_buffer_deinit(&pass->passed);
+    tal_buffer_deinit(&pass->pending.hits);
     tal_device_feed_deinit(&pass->feed);
     tal_device_runs_deinit(&pass->runs);
     tal_free(pass);
@@ -149,17 +158,38 @@ static tal_status enter_hit(tal_device_pass *pass, const tal_device_hit *hit)
     return tal_buffer_append(&pass->passed, &passed, sizeof(passed));
 }
 
-/* A complete claim becomes part of the search. */
-static tal_status enter_claim(tal_device_pass *pass, tal_lid begin, tal_lid end)
+static size_t pending_count(const tal_device_pass *pass)
 {
-    const tal_feed_found *found = &pass->feed.found;
-    const tal_device_hit *hits = (const tal_device_hit *)(const void *)found->hits.data;
-    size_t hit_count = found->hits.bytes / sizeof(*hits);
-    for (size_t i = 0; i < hit_count; i++) {
-        tal_status status = enter_hit(pass, &hits[i]);
-        if (status != TAL_OK)
-            return status;
-    }
+    return pass->pending.hits.bytes / sizeof(tal_device_hit) - pass->pending.next;
+}
+
+/* Enter some of the hits of complete claims; false: all are, or one failed. */
+static bool enter_some(void *context)
+{
+    tal_device_pass *pass = context;
+    const tal_device_hit *hits = (const tal_device_hit *)(const void *)pass->pending.hits.data;
+    size_t count = pending_count(pass);
+    count = count < ENTERED_AT_ONCE ? count : ENTERED_AT_ONCE;
+    for (size_t i = 0; i < count && pass->status == TAL_OK; i++)
+        pass->status = enter_hit(pass, &hits[pass->pending.next + i]);
+    pass->pending.next += count;
+    return pass->status == TAL_OK && pending_count(pass) > 0;
+}
+
+/* Enter the rest, unless the search has failed and nothing counts. */
+static void enter_rest(tal_device_pass *pass)
+{
+    while (!atomic_load_explicit(&pass->is_stopping, memory_order_relaxed) && enter_some(pass))
+        continue;
+}
+
+/* A complete claim becomes part of the search; its hits are entered from now on. */
+static void keep_claim(tal_device_pass *pass, tal_lid begin, tal_lid end)
+{
+    tal_feed_found *found = &pass->feed.found;
+    tal_buffer entered = pass->pending.hits;
+    pass->pending = (pass_hits){.hits = found->hits};
+    found->hits = entered;
     tal_lid ref_count =
         tal_device_runs_begin(&pass->runs, end) - tal_device_runs_begin(&pass->runs, begin);
     uint64_t pairs = (uint64_t)ref_count * pass->feed.query_count;
@@ -169,30 +199,37 @@ static tal_status enter_claim(tal_device_pass *pass, tal_lid begin, tal_lid end)
     pass->total.cells += cells;
     atomic_store_explicit(&pass->cells_done, pass->total.cells, memory_order_relaxed);
     if (pass->search->params.is_filtered)
-        return TAL_OK; /* Scores in full come later. */
+        return; /* Scores in full come later. */
     pass->total.scored_pairs += pairs;
     pass->total.scored_cells += cells;
     pass->total.rescues += found->rescues;
     for (int bin = 0; bin < TAL_HISTOGRAM_BINS; bin++)
         pass->total.histogram[bin] += found->histogram[bin];
-    return TAL_OK;
 }
 
-/* Compute the runs [begin, end) and enter them, or return them. False: no further claims. */
+/* Compute the runs [begin, end) and keep what they have, or return them; what was kept before is
+ * entered. False: no further claims. */
 static bool work(tal_device_pass *pass, tal_lid begin, tal_lid end)
 {
+    const tal_feed_meanwhile meanwhile = {enter_some, pass};
     uint64_t start = tal_clock_ns();
+    tal_status status = TAL_OK;
     tal_feed_end how =
-        tal_device_feed_run(&pass->feed, begin, end, &pass->is_stopping, &pass->status);
+        tal_device_feed_run(&pass->feed, begin, end, &meanwhile, &pass->is_stopping, &status);
+    /* References come once: how fast the device is with them does not show in that. */
+    const uint64_t took_ns = tal_clock_ns() - start - pass->feed.found.upload_ns;
+    enter_rest(pass);
+    pass->status = pass->status == TAL_OK ? status : pass->status;
     if (how != TAL_FEED_DONE) {
         tal_device_runs_return(&pass->runs, begin, end);
         if (how == TAL_FEED_LOST)
             give_up(pass);
         return false;
     }
-    pass->status = enter_claim(pass, begin, end);
-    tal_device_runs_complete(&pass->runs, begin, end, tal_clock_ns() - start);
-    return pass->status == TAL_OK && pass->passed.bytes / sizeof(tal_passed) < PASSED_MAX;
+    keep_claim(pass, begin, end);
+    tal_device_runs_complete(&pass->runs, begin, end, took_ns);
+    const size_t passed = pass->passed.bytes / sizeof(tal_passed) + pending_count(pass);
+    return pass->status == TAL_OK && passed < PASSED_MAX;
 }
 
 static void *drive(void *context)
@@ -207,6 +244,7 @@ static void *drive(void *context)
                               &begin, &end);
         has_more = begin < end && work(pass, begin, end);
     }
+    enter_rest(pass);
     return NULL;
 }
 
@@ -234,6 +272,8 @@ tal_status tal_device_pass_begin(tal_device_pass *pass)
     atomic_store_explicit(&pass->cells_done, 0, memory_order_relaxed);
     memset(&pass->total, 0, sizeof(pass->total));
     tal_buffer_reset(&pass->passed);
+    tal_buffer_reset(&pass->pending.hits);
+    pass->pending.next = 0;
     pass->status = TAL_OK;
     if (pass->device == NULL)
         return TAL_OK;
