@@ -9,6 +9,7 @@
 
 enum {
     TAL_PACK_BLOCK_RESIDUES = 256 << 10, /* of members; a block has more where one record does */
+    TAL_PACK_STRETCH_MIN = 16 << 10, /* members that end a block where their representatives do */
     TAL_PACK_BLOCK_TEXT = 256 << 10,
     TAL_PACK_ROUND_BLOCKS = 64, /* blocks of a rank that are in work together, at most */
     /* What a residue takes in work: sent and received, with edits, and packed. */

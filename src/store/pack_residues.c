@@ -1,6 +1,8 @@
 /* Representatives and members into blocks; see pack_internal.h.
  *
- * A block is what begins within its stretch of residues in the cluster order. Blocks are dealt to
+ * A block is what begins within its stretch of residues in the cluster order. Stretches of members
+ * end where those of their representatives do, unless they would be short: who wants a member then
+ * decodes one block of representatives. Blocks are dealt to
  * ranks in runs; in each round every rank gets the records of its next blocks, and beside members
  * their representatives.
  */
@@ -30,8 +32,9 @@ typedef struct parcel {
 /* Which blocks ranks work at. */
 typedef struct block_plan {
     uint64_t block_residues, block_count;
-    uint64_t share; /* blocks of a rank */
-    uint64_t round; /* blocks of a rank in this round: [round, round + round_blocks) */
+    const uint64_t *begins; /* of stretches; NULL: all have block_residues */
+    uint64_t share;         /* blocks of a rank */
+    uint64_t round;         /* blocks of a rank in this round: [round, round + round_blocks) */
     uint64_t round_blocks, round_limit;
     uint64_t block_bytes; /* what a block takes: sent and received, with edits, and packed */
     bool is_members;
@@ -39,8 +42,19 @@ typedef struct block_plan {
 
 static uint64_t block_of(const block_plan *plan, uint64_t residues_before)
 {
-    const uint64_t block = residues_before / plan->block_residues;
-    return block < plan->block_count ? block : plan->block_count - 1;
+    uint64_t low = 0, high = plan->block_count;
+    if (plan->begins == NULL) {
+        low = residues_before / plan->block_residues;
+        return low < high ? low : high - 1;
+    }
+    while (high - low > 1) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (plan->begins[middle] <= residues_before)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* Whether `block` is worked at in this round. */
@@ -335,9 +349,69 @@ static tal_status choose_round(tal_comm *comm, const tal_pack_params *params, bl
                     ROOM_SHARE * plan->block_bytes >> 20);
 }
 
-static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_params *params,
-                            const tal_pack_order *order, bool is_members,
-                            tal_residue_codec **codecs, tal_container_writer *writer)
+/* Where the members of each block of representatives begin; UINT64_MAX: it has no clusters.
+ * Collective; the same on all ranks. */
+static void find_member_begins(tal_comm *comm, const tal_pack_params *params,
+                               const tal_pack_order *order, const block_plan *representatives,
+                               uint64_t *out_begins)
+{
+    memset(out_begins, 0, (size_t)representatives->block_count * sizeof(*out_begins));
+    for (tal_lid lid = 0; lid < tal_seqset_count(params->set); lid++) {
+        const tal_pack_place *place = &order->places[lid];
+        if (place->place.ordinal > 0)
+            continue;
+        uint64_t *begin = &out_begins[block_of(representatives, place->residues_before)];
+        const uint64_t before = UINT64_MAX - place->first_member; /* The largest is the first. */
+        *begin = before > *begin ? before : *begin;
+    }
+    tal_comm_max_u64(comm, out_begins, (size_t)representatives->block_count);
+    for (uint64_t i = 0; i < representatives->block_count; i++)
+        out_begins[i] = UINT64_MAX - out_begins[i];
+}
+
+/* Append the begins of equal parts of [begin, end), as few as keep to the limit. */
+static tal_status append_parts(uint64_t begin, uint64_t end, uint64_t limit, tal_buffer *begins)
+{
+    const uint64_t count = (end - begin + limit - 1) / limit;
+    const uint64_t step = count == 0 ? 0 : (end - begin + count - 1) / count;
+    tal_status status = TAL_OK;
+    for (uint64_t i = 0; i < count && status == TAL_OK; i++) {
+        const uint64_t at = begin + i * step;
+        status = tal_buffer_append(begins, &at, sizeof(at));
+    }
+    return status;
+}
+
+/* Stretches of members. Collective; agreed status. */
+static tal_status cut_members(tal_comm *comm, const tal_pack_params *params,
+                              const tal_pack_order *order, const block_plan *representatives,
+                              block_plan *plan, tal_buffer *begins)
+{
+    const uint64_t total = order->residue_totals[1];
+    uint64_t *marks = tal_alloc_array((size_t)representatives->block_count, sizeof(*marks));
+    tal_status status = tal_comm_agree(comm, marks == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status == TAL_OK)
+        find_member_begins(comm, params, order, representatives, marks);
+    uint64_t begin = 0;
+    for (uint64_t i = 0; i < representatives->block_count && status == TAL_OK; i++) {
+        if (marks[i] == UINT64_MAX || marks[i] - begin < TAL_PACK_STRETCH_MIN || marks[i] > total ||
+            total - marks[i] < TAL_PACK_STRETCH_MIN)
+            continue;
+        status = append_parts(begin, marks[i], plan->block_residues, begins);
+        begin = marks[i];
+    }
+    if (status == TAL_OK)
+        status = append_parts(begin, total, plan->block_residues, begins);
+    if (status == TAL_OK && begins->bytes == 0) /* No members, or empty ones. */
+        status = tal_buffer_append(begins, &begin, sizeof(begin));
+    tal_free(marks);
+    plan->begins = (const uint64_t *)(const void *)begins->data;
+    plan->block_count = begins->bytes / sizeof(*plan->begins);
+    return tal_comm_agree(comm, status);
+}
+
+static block_plan plan_blocks(const tal_pack_params *params, const tal_pack_order *order,
+                              bool is_members)
 {
     uint64_t times = params->info->alphabet == TAL_PROTEIN ? TAL_PACK_BLOCK_PROTEINS
                                                            : TAL_PACK_BLOCK_NUCLEOTIDES;
@@ -348,16 +422,28 @@ static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_param
         .round_limit = TAL_PACK_ROUND_BLOCKS / times,
         .is_members = is_members,
     };
-    const uint64_t rank_count = (uint64_t)tal_comm_size(comm);
     const uint64_t most = order->residue_totals[is_members] < plan.block_residues
                               ? order->residue_totals[is_members]
                               : plan.block_residues;
     plan.block_bytes = (is_members ? TAL_PACK_MEMBER_BYTES : TAL_PACK_REPRESENTATIVE_BYTES) *
                        (most > TAL_PACK_BLOCK_RESIDUES ? most : TAL_PACK_BLOCK_RESIDUES);
     plan.block_count = order->residue_totals[is_members] / plan.block_residues + 1;
-    plan.share = (plan.block_count + rank_count - 1) / rank_count;
-    tal_buffer received = {0};
+    return plan;
+}
+
+static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_params *params,
+                            const tal_pack_order *order, bool is_members,
+                            tal_residue_codec **codecs, tal_container_writer *writer)
+{
+    const uint64_t rank_count = (uint64_t)tal_comm_size(comm);
+    block_plan plan = plan_blocks(params, order, is_members);
+    tal_buffer received = {0}, begins = {0};
     tal_status status = TAL_OK;
+    if (is_members) {
+        const block_plan representatives = plan_blocks(params, order, false);
+        status = cut_members(comm, params, order, &representatives, &plan, &begins);
+    }
+    plan.share = (plan.block_count + rank_count - 1) / rank_count;
     for (; plan.round < plan.share && status == TAL_OK; plan.round += plan.round_blocks) {
         tal_buffer_deinit(&received);
         status = choose_round(comm, params, &plan);
@@ -366,6 +452,7 @@ static tal_status pack_kind(tal_comm *comm, tal_team *team, const tal_pack_param
         if (status == TAL_OK)
             status = tal_comm_agree(comm, pack_round(team, &plan, &received, codecs, writer));
     }
+    tal_buffer_deinit(&begins);
     tal_buffer_deinit(&received);
     return status;
 }

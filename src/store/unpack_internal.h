@@ -43,6 +43,7 @@ typedef struct tal_member_job {
     tal_buffer bytes;
     tal_members members;
     tal_status status;
+    bool is_read; /* its bytes are there */
 } tal_member_job;
 
 /* Read and decode the member blocks jobs[i].idx, rising, and the representatives they need (cached

@@ -167,32 +167,39 @@ static tal_status decode_members(void *context, int worker, size_t item)
     return status == TAL_ERR_DATA ? TAL_OK : status;
 }
 
-/* The blocks of representatives that the members of a block may need: [*out_first, *out_last].
- * False: the index contradicts itself. */
-static bool find_needed(const tal_container *container, size_t idx, size_t *out_first,
-                        size_t *out_last)
+/* The blocks of representatives that the members of a block may need: [*out_first, *out_last]. The
+ * index says where the next block begins, not where this one ends: `is_tight` takes it that they
+ * end together with a block of representatives, as they do where members are few, but for sets made
+ * before. False: the index contradicts itself. */
+static bool find_needed(const tal_container *container, size_t idx, bool is_tight,
+                        size_t *out_first, size_t *out_last)
 {
     const uint64_t cluster_count = tal_container_count(container, TAL_BLOCKS_REPRESENTATIVES);
     const uint64_t low = tal_container_block(container, TAL_BLOCKS_MEMBERS, idx).cluster;
     uint64_t high = cluster_count - 1;
-    if (idx + 1 < tal_container_block_count(container, TAL_BLOCKS_MEMBERS))
-        high = tal_container_block(container, TAL_BLOCKS_MEMBERS, idx + 1).cluster;
+    bool is_last_whole = false; /* the next block begins with a cluster of its own */
+    if (idx + 1 < tal_container_block_count(container, TAL_BLOCKS_MEMBERS)) {
+        const tal_block next = tal_container_block(container, TAL_BLOCKS_MEMBERS, idx + 1);
+        high = next.cluster;
+        is_last_whole = next.ordinal <= 1;
+    }
     if (cluster_count == 0 || low > high || high >= cluster_count)
         return false;
     *out_first = tal_container_find_block(container, TAL_BLOCKS_REPRESENTATIVES, low);
     *out_last = tal_container_find_block(container, TAL_BLOCKS_REPRESENTATIVES, high);
+    *out_last -= is_tight && is_last_whole && *out_last > *out_first;
     return true;
 }
 
 /* Those of all jobs, rising, each once. */
 static tal_status list_needed(const tal_unpacker *unpacker, const tal_member_job *jobs,
-                              size_t count, tal_buffer *out_blocks)
+                              size_t count, bool is_tight, tal_buffer *out_blocks)
 {
     size_t next = 0;
     tal_status status = TAL_OK;
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
         size_t first, last;
-        if (!find_needed(unpacker->container, jobs[i].idx, &first, &last))
+        if (!find_needed(unpacker->container, jobs[i].idx, is_tight, &first, &last))
             return tal_container_damaged(unpacker->container, TAL_BLOCKS_MEMBERS, jobs[i].idx,
                                          "the index names clusters that do not exist");
         for (next = first > next ? first : next; next <= last && status == TAL_OK; next++)
@@ -201,24 +208,41 @@ static tal_status list_needed(const tal_unpacker *unpacker, const tal_member_job
     return status;
 }
 
-tal_status tal_unpack_members(tal_unpacker *unpacker, tal_member_job *jobs, size_t count)
+/* Decode the jobs that have bytes and are not done, beside their representatives. */
+static tal_status decode_jobs(tal_unpacker *unpacker, tal_member_job *jobs, size_t count,
+                              bool is_tight)
 {
     tal_buffer needed = {0};
-    tal_status status = list_needed(unpacker, jobs, count, &needed);
+    tal_status status = list_needed(unpacker, jobs, count, is_tight, &needed);
     if (status == TAL_OK)
         status = tal_unpack_representatives(unpacker, (const size_t *)(const void *)needed.data,
                                             needed.bytes / sizeof(size_t));
     tal_buffer_deinit(&needed);
+    decode_run run = {.unpacker = unpacker, .members = jobs};
+    return status == TAL_OK ? tal_team_for(unpacker->team, count, decode_members, &run) : status;
+}
+
+tal_status tal_unpack_members(tal_unpacker *unpacker, tal_member_job *jobs, size_t count)
+{
+    tal_status status = TAL_OK;
+    bool is_missed = false;
     for (size_t i = 0; i < count && status == TAL_OK; i++) {
         jobs[i].status = tal_container_read(unpacker->container, TAL_BLOCKS_MEMBERS, jobs[i].idx,
                                             &jobs[i].bytes);
+        jobs[i].is_read = jobs[i].status == TAL_OK;
         if (jobs[i].status != TAL_ERR_DATA)
             status = jobs[i].status;
     }
-    decode_run run = {.unpacker = unpacker, .members = jobs};
     if (status == TAL_OK)
-        status = tal_team_for(unpacker->team, count, decode_members, &run);
-    return status;
+        status = decode_jobs(unpacker, jobs, count, true);
+    for (size_t i = 0; i < count && status == TAL_OK; i++)
+        is_missed |= jobs[i].is_read && jobs[i].status == TAL_ERR_DATA;
+    if (status != TAL_OK || !is_missed)
+        return status;
+    /* Damaged, or a representative is in a block that was left out. */
+    for (size_t i = 0; i < count; i++)
+        jobs[i].status = jobs[i].is_read ? TAL_OK : jobs[i].status;
+    return decode_jobs(unpacker, jobs, count, false);
 }
 
 /* A place that is asked for, and where the answer goes. */

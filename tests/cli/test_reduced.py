@@ -169,6 +169,31 @@ class Reduced(cli.Case):
             named += "is damaged: " in done.out
         self.assertGreater(named, 4)
 
+    def test_a_member_needs_the_representatives_of_its_block_only(self):
+        rng = random.Random(6)
+        records = []
+        for family in range(240): # Three blocks of representatives, few members.
+            first = "".join(rng.choices("ACGT", k=10000))
+            records.append((f"first{family}", first))
+            if family % 8 == 0:
+                records.append((f"member{family}", first[:9000]))
+        whole = "".join(f">{name}\n{text}\n" for name, text in records)
+        reduced = self.reduce(self.file("few.fa", whole))
+        with open(reduced, "rb") as file:
+            intact = bytearray(file.read())
+        for part in range(2, 20): # Until it is the second block of representatives.
+            damaged = bytearray(intact)
+            damaged[len(intact) * part // 20] ^= 16
+            path = self.file("damaged.h5", bytes(damaged))
+            done = cli.talaria("verify", path, "--threads", "1")
+            if "block 1 of representatives" in done.out:
+                break
+        else:
+            self.fail("the second block of representatives was not met: " + done.out)
+        for name in ("member0", "member232"): # Of the first and the third block.
+            text = dict(records)[name]
+            self.assertEqual(self.reconstruct(path, name), f">{name}\n{text}\n".encode())
+
     def test_what_cannot_be_kept_is_refused(self):
         self.expect_error(64, ["standard input", "twice"], "reduce", "-", "-o", self.path("x.h5"),
                           stdin=b">a\nMKV\n")
