@@ -16,6 +16,7 @@
  * leaves: nothing is taken under them, so they have no rank. */
 typedef enum tal_lock_rank {
     TAL_LOCK_UNRANKED = 0, /* for tests: taken in any order */
+    TAL_LOCK_RANK_DEVICE,  /* hits of a device that wait for being entered */
     TAL_LOCK_RANK_HITS,    /* shards of the table of hits */
     TAL_LOCK_RANK_COUNT
 } tal_lock_rank;

@@ -1,13 +1,16 @@
 /* The device's part of the score pass; see device_pass.h.
  *
- * A thread drives the device: it claims runs (device_runs.h), has them computed (device_feed.h) and
- * enters what a complete claim found, while the device is at the next.
+ * A thread drives the device: it claims runs (device_runs.h) and has them computed
+ * (device_feed.h). What a complete claim found is entered by this thread while the device is at the
+ * next, and by workers between their items: a hit takes some ten microseconds where reversed
+ * references are scored.
  */
 #include "search/device_pass.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "par/lock.h"
 #include "par/wait.h"
 #include "search/device_feed.h"
 #include "search/device_runs.h"
@@ -21,7 +24,8 @@
 enum {
     CLAIM_PAIRS_MAX = 1 << 24,
     PASSED_MAX = 1 << 24, /* pairs that passed the filter, of a block: no more claims then */
-    ENTERED_AT_ONCE = 32, /* hits: about 10 us each where composition is adjusted for */
+    ENTERED_AT_ONCE = 32, /* hits */
+    ENTERING_NS = 20000,  /* between looks at whether workers have entered theirs */
 };
 
 /* What the device found in complete claims. */
@@ -32,8 +36,11 @@ typedef struct pass_counts {
 
 /* Hits of complete claims on their way into the search. */
 typedef struct pass_hits {
-    tal_buffer hits; /* tal_device_hit, as of a feed */
-    size_t next;     /* the first that is not entered */
+    tal_buffer hits; /* tal_device_hit, as of a feed; the driver's while nobody is at work */
+    tal_lock lock;   /* of the following */
+    size_t next;     /* the first that nobody has taken */
+    int at_work;     /* how many are entering some */
+    _Atomic bool has_some;
 } pass_hits;
 
 struct tal_device_pass {
@@ -64,6 +71,7 @@ void tal_device_pass_destroy(tal_device_pass *pass)
     tal_buffer_deinit(&pass->letters);
     tal_ladder_scratch_deinit(&pass->ladder);
     tal_buffer_deinit(&pass->passed);
+    tal_lock_deinit(&pass->pending.lock);
     tal_buffer_deinit(&pass->pending.hits);
     tal_device_feed_deinit(&pass->feed);
     tal_device_runs_deinit(&pass->runs);
@@ -99,6 +107,7 @@ tal_status tal_device_pass_create(tal_search *search, tal_device_pass **out_pass
     pass->search = search;
     pass->device = search->params.device;
     tal_device_feed_init(&pass->feed, search, &pass->runs);
+    tal_lock_init(&pass->pending.lock, "hits of the device", TAL_LOCK_RANK_DEVICE);
     *out_pass = pass;
     return TAL_OK;
 }
@@ -141,17 +150,21 @@ bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position)
     return pass == NULL || tal_device_runs_take(&pass->runs, position);
 }
 
-/* One pair with a score that may count: a candidate, or one that passes the filter. */
-static tal_status enter_hit(tal_device_pass *pass, const tal_device_hit *hit)
+/* One pair with a score that may count becomes a candidate. */
+static tal_status enter_hit(tal_device_pass *pass, const tal_search_scratch *scratch,
+                            const tal_device_hit *hit, uint64_t *candidate_count)
+{
+    const tal_feed_query *query = &pass->feed.queries[hit->query];
+    return tal_search_enter(pass->search, scratch, query->lid, query->strand,
+                            pass->search->order[hit->ref], hit->score, candidate_count);
+}
+
+/* Or one that passes the filter. The driver only. */
+static tal_status pass_hit(tal_device_pass *pass, const tal_device_hit *hit)
 {
     const tal_search *search = pass->search;
-    const tal_search_scratch scratch = {&pass->ladder, &pass->letters};
     const tal_feed_query *query = &pass->feed.queries[hit->query];
-    tal_lid lid = search->order[hit->ref];
-    if (!search->params.is_filtered)
-        return tal_search_enter(pass->search, &scratch, query->lid, query->strand, lid, hit->score,
-                                &pass->total.candidates);
-    if (!tal_filter_passes(search, query->lid, lid, hit->score))
+    if (!tal_filter_passes(search, query->lid, search->order[hit->ref], hit->score))
         return TAL_OK;
     tal_passed passed = {.list = (uint64_t)query->lid * 2 + (uint64_t)query->strand,
                          .position = hit->ref};
@@ -163,32 +176,104 @@ static size_t pending_count(const tal_device_pass *pass)
     return pass->pending.hits.bytes / sizeof(tal_device_hit) - pass->pending.next;
 }
 
-/* Enter some of the hits of complete claims; false: all are, or one failed. */
+/* Some of the hits of complete claims, *out_count of them; 0: all are taken, else
+ * put_down follows. */
+static const tal_device_hit *take_up(tal_device_pass *pass, size_t *out_count)
+{
+    pass_hits *pending = &pass->pending;
+    tal_lock_acquire(&pending->lock);
+    const size_t left = pending_count(pass);
+    const size_t count = left < ENTERED_AT_ONCE ? left : ENTERED_AT_ONCE;
+    const tal_device_hit *hits = (const tal_device_hit *)(const void *)pending->hits.data;
+    hits = count == 0 ? NULL : hits + pending->next;
+    pending->next += count;
+    pending->at_work += count > 0;
+    atomic_store_explicit(&pending->has_some, count < left, memory_order_relaxed);
+    tal_lock_release(&pending->lock);
+    *out_count = count;
+    return hits;
+}
+
+static void put_down(tal_device_pass *pass)
+{
+    tal_lock_acquire(&pass->pending.lock);
+    pass->pending.at_work--;
+    tal_lock_release(&pass->pending.lock);
+}
+
+/* The driver's part; false: all are taken, or one failed. */
 static bool enter_some(void *context)
 {
     tal_device_pass *pass = context;
-    const tal_device_hit *hits = (const tal_device_hit *)(const void *)pass->pending.hits.data;
-    size_t count = pending_count(pass);
-    count = count < ENTERED_AT_ONCE ? count : ENTERED_AT_ONCE;
+    const tal_search_scratch scratch = {&pass->ladder, &pass->letters};
+    size_t count;
+    const tal_device_hit *hits = take_up(pass, &count);
+    if (count == 0)
+        return false;
     for (size_t i = 0; i < count && pass->status == TAL_OK; i++)
-        pass->status = enter_hit(pass, &hits[pass->pending.next + i]);
-    pass->pending.next += count;
-    return pass->status == TAL_OK && pending_count(pass) > 0;
+        pass->status = pass->search->params.is_filtered
+                           ? pass_hit(pass, &hits[i])
+                           : enter_hit(pass, &scratch, &hits[i], &pass->total.candidates);
+    put_down(pass);
+    return pass->status == TAL_OK;
 }
 
-/* Enter the rest, unless the search has failed and nothing counts. */
+/* Enter the rest, unless the search has failed and nothing counts; then nobody is at work. */
 static void enter_rest(tal_device_pass *pass)
 {
     while (!atomic_load_explicit(&pass->is_stopping, memory_order_relaxed) && enter_some(pass))
         continue;
+    for (bool is_done = false; !is_done;) {
+        tal_lock_acquire(&pass->pending.lock);
+        is_done = pass->pending.at_work == 0;
+        tal_lock_release(&pass->pending.lock);
+        if (!is_done)
+            tal_clock_sleep(ENTERING_NS);
+    }
+}
+
+tal_status tal_device_pass_help(tal_device_pass *pass, tal_search_worker *own,
+                                uint64_t *candidate_count)
+{
+    if (pass == NULL || pass->search->params.is_filtered)
+        return TAL_OK;
+    const tal_search_scratch scratch = tal_search_scratch_of(own);
+    tal_status status = TAL_OK;
+    while (status == TAL_OK &&
+           atomic_load_explicit(&pass->pending.has_some, memory_order_relaxed)) {
+        size_t count;
+        const tal_device_hit *hits = take_up(pass, &count);
+        for (size_t i = 0; i < count && status == TAL_OK; i++)
+            status = enter_hit(pass, &scratch, &hits[i], candidate_count);
+        if (count > 0)
+            put_down(pass);
+    }
+    return status;
+}
+
+/* What is left when the device and the team are done. */
+static tal_status help_item(void *context, int worker, size_t idx)
+{
+    tal_device_pass *pass = context;
+    tal_search *search = pass->search;
+    tal_tally tally = {0};
+    (void)idx;
+    tal_status status = tal_device_pass_help(pass, &search->workers[worker], &tally.candidates);
+    tal_search_count(search, worker, &tally);
+    return status;
 }
 
 /* A complete claim becomes part of the search; its hits are entered from now on. */
 static void keep_claim(tal_device_pass *pass, tal_lid begin, tal_lid end)
 {
     tal_feed_found *found = &pass->feed.found;
-    tal_buffer entered = pass->pending.hits;
-    pass->pending = (pass_hits){.hits = found->hits};
+    pass_hits *pending = &pass->pending;
+    tal_lock_acquire(&pending->lock);
+    tal_buffer entered = pending->hits;
+    pending->hits = found->hits;
+    pending->next = 0;
+    atomic_store_explicit(&pending->has_some, pending->hits.bytes > 0, memory_order_relaxed);
+    tal_lock_release(&pending->lock);
     found->hits = entered;
     tal_lid ref_count =
         tal_device_runs_begin(&pass->runs, end) - tal_device_runs_begin(&pass->runs, begin);
@@ -228,8 +313,9 @@ static bool work(tal_device_pass *pass, tal_lid begin, tal_lid end)
     }
     keep_claim(pass, begin, end);
     tal_device_runs_complete(&pass->runs, begin, end, took_ns);
-    const size_t passed = pass->passed.bytes / sizeof(tal_passed) + pending_count(pass);
-    return pass->status == TAL_OK && passed < PASSED_MAX;
+    if (pass->status != TAL_OK || !pass->search->params.is_filtered)
+        return pass->status == TAL_OK;
+    return pass->passed.bytes / sizeof(tal_passed) + pending_count(pass) < PASSED_MAX;
 }
 
 static void *drive(void *context)
@@ -244,7 +330,8 @@ static void *drive(void *context)
                               &begin, &end);
         has_more = begin < end && work(pass, begin, end);
     }
-    enter_rest(pass);
+    if (pass->search->params.is_filtered)
+        enter_rest(pass);
     return NULL;
 }
 
@@ -274,6 +361,7 @@ tal_status tal_device_pass_begin(tal_device_pass *pass)
     tal_buffer_reset(&pass->passed);
     tal_buffer_reset(&pass->pending.hits);
     pass->pending.next = 0;
+    atomic_store_explicit(&pass->pending.has_some, false, memory_order_relaxed);
     pass->status = TAL_OK;
     if (pass->device == NULL)
         return TAL_OK;
@@ -312,6 +400,9 @@ tal_status tal_device_pass_end(tal_device_pass *pass, bool has_failed, bool *out
         tal_wait_end(mark);
     }
     pass->is_running = false;
+    if (pass->status == TAL_OK && !has_failed && pending_count(pass) > 0)
+        pass->status = tal_team_for(pass->search->team, (size_t)tal_team_size(pass->search->team),
+                                    help_item, pass);
     if (pass->status != TAL_OK)
         return pass->status;
     tal_accum *accum = pass->search->accum;

@@ -12,6 +12,7 @@
 #include "base/types.h"
 
 typedef struct tal_search tal_search;
+typedef struct tal_search_worker tal_search_worker;
 typedef struct tal_device_pass tal_device_pass;
 
 /* A pair that passed the filter on the device; the team looks at it once more, see filter.c. */
@@ -36,6 +37,11 @@ tal_status tal_device_pass_begin(tal_device_pass *pass);
  * tal_device_pass_end.
  * Threads: any. */
 bool tal_device_pass_is_host(tal_device_pass *pass, tal_lid position);
+
+/* Enter the device's hits that wait for it, if any: workers between their items. Threads: workers,
+ * between begin and end. */
+tal_status tal_device_pass_help(tal_device_pass *pass, tal_search_worker *own,
+                                uint64_t *candidate_count);
 
 /* Cells that the device has done since it began. Threads: any. */
 uint64_t tal_device_pass_cells(const tal_device_pass *pass);

@@ -240,10 +240,15 @@ static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
 {
     tal_search *search = pass->search;
     tal_search_worker *own = &search->workers[worker];
-    if (!tal_device_pass_is_host(search->device_pass, item->first))
-        return TAL_OK;
+    tal_tally tally = {0};
+    tal_status status = tal_device_pass_help(search->device_pass, own, &tally.candidates);
+    if (status != TAL_OK || !tal_device_pass_is_host(search->device_pass, item->first)) {
+        if (tally.candidates > 0)
+            tal_search_count(search, worker, &tally);
+        return status;
+    }
     tal_lid lane_count = item->lane_count;
-    tal_status status = tal_stop_check();
+    status = tal_stop_check();
     if (status == TAL_OK)
         status = fill_batch(search, own, item);
     if (status != TAL_OK)
@@ -252,7 +257,6 @@ static tal_status score_item(score_pass *pass, int worker, const tal_item *item)
     for (tal_lid lane = 0; lane < lane_count; lane++)
         batch_residues += (uint64_t)own->batch.lane_len[lane];
 
-    tal_tally tally = {0};
     for (tal_lid query = item->query_begin; query < item->query_end; query++) {
         int32_t query_len = tal_seqset_len(search->queries, query);
         uint64_t lanes = UINT64_MAX;
