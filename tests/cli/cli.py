@@ -3,6 +3,7 @@
 Environment: TALARIA (the binary), MPIRUN (empty where there is none), ORACLE_SCORES and ORACLE_CLUSTERS (may be unset).
 A test program ends with cli.main(): exit 0 passed, 1 failed, 77 when every case was skipped.
 """
+import functools
 import hashlib
 import os
 import shutil
@@ -72,6 +73,12 @@ def layouts(ranks_max=4):
     """Those of LAYOUTS that this machine can run."""
     levels = {isa for _, _, isa in LAYOUTS if talaria("info", "--isa", isa).code == 0}
     return [each for each in LAYOUTS if each[0] <= ranks_max and each[2] in levels]
+
+
+@functools.lru_cache(maxsize=None)
+def is_sanitized():
+    """Sanitizers make a search a dozen times as long: what only has to last gets less to do."""
+    return "sanitize=none" not in talaria("info").out
 
 
 def write(path, content):

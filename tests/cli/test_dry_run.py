@@ -118,7 +118,7 @@ class Memory(PlanCase):
 
     def test_a_limit_is_kept_and_changes_no_hit(self):
         """The limit falls until references go to disk, and on to refusal; peaks stay below it."""
-        if "sanitize=none" not in self.run_ok("info").out:
+        if cli.is_sanitized():
             self.skipTest("sanitizers take memory of their own")
         big = self.simulated(8)
         with open(big, encoding="utf-8") as file:
