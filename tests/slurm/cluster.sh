@@ -73,7 +73,7 @@ CONF
     : >"$dir/cgroup.conf"
 }
 
-# cluster_start DIR: returns when both nodes are idle; 1 when they are not within half a minute.
+# cluster_start DIR: returns when both nodes are idle; 1 when they are not within a minute.
 # Whatever comes of it, call cluster_stop.
 cluster_start() {
     local dir=$1 node tries
@@ -87,7 +87,7 @@ cluster_start() {
     for node in n1 n2; do
         cluster_spawn "$dir" slurmd -D -N "$node"
     done
-    for ((tries = 0; tries < 60; tries++)); do
+    for ((tries = 0; tries < 120; tries++)); do
         if [ "$(sinfo --noheader --Node --states=idle --format=%N 2>/dev/null | wc -l)" -eq 2 ]; then
             return 0
         fi

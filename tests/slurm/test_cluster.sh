@@ -46,10 +46,10 @@ fail() {
     echo "FAILED: $1"
     failures=$((failures + 1))
 }
-# wait_for_line FILE PATTERN COUNT: false when there are not so many within half a minute.
+# wait_for_line FILE PATTERN COUNT: false when there are not so many within a minute and a half.
 wait_for_line() {
     local tries
-    for ((tries = 0; tries < 150; tries++)); do
+    for ((tries = 0; tries < 450; tries++)); do
         [ "$(grep -c "$2" "$1" 2>/dev/null)" != "$3" ] || return 0
         sleep 0.2
     done
@@ -58,7 +58,7 @@ wait_for_line() {
 # wait_for_block RESULTS: until a block of its queries is finished.
 wait_for_block() {
     local tries
-    for ((tries = 0; tries < 600; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         [ "$(stat -c %s "$1/big.h5.job/journal" 2>/dev/null || echo 0)" -lt 8000 ] || return 0
         sleep 0.1
     done
@@ -66,7 +66,7 @@ wait_for_block() {
 # wait_for_end JOB: until it has left the nodes, as Slurm sees it.
 wait_for_end() {
     local tries
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 300; tries++)); do
         [ -n "$(squeue --noheader --jobs="$1" --states=running,completing)" ] || return 0
         sleep 0.2
     done
@@ -84,7 +84,7 @@ summary() {
 job() {
     local name=$1
     shift
-    timeout 60 sbatch --quiet --wait --nodes=2 --cpus-per-task=1 --time=3 \
+    timeout 180 sbatch --quiet --wait --nodes=2 --cpus-per-task=1 --time=3 \
         --output="$work/$name.out" "$@" </dev/null
 }
 cd "$work" || exit 1
@@ -138,7 +138,7 @@ wait_for_line late.out '^out of time: the job is queued again' 1 || fail 'a job 
 wait_for_end "$late"
 sleep 10 # A requeued job waits two minutes: what is left of its first run must be gone from the nodes.
 scontrol update JobId="$late" StartTime=now
-for ((tries = 0; tries < 450; tries++)); do
+for ((tries = 0; tries < 1000; tries++)); do
     [ ! -f late/big.h5 ] || [ -e late/big.h5.job ] || break # It has its name before the folder goes.
     if [ -z "$(squeue --noheader --jobs="$late" 2>/dev/null)" ]; then # The nodes were not ready.
         late=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10 \
