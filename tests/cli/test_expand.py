@@ -85,7 +85,7 @@ class Expand(cli.Case):
                         "--seed", 1, "--no-truth", "-o", path)
         with open(references, encoding="utf-8") as file:
             _, reduced = self.reduce(file.read())
-        words = (queries, reduced, "--expand", "--max-hits", "2")
+        words = (queries, reduced, "--expand", "--max-hits", "2", "--null-model", "none")
         want = self.search(*words)
         out = self.path("out.h5")
         run = subprocess.Popen([cli.TALARIA, "search", *words, "-o", out, "--force"],

@@ -402,7 +402,7 @@ class BadInput(cli.Case):
                           stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("cannot mount a small file system")
         self.addCleanup(subprocess.run, ["umount", mount], check=False)
-        records = families(9, 40, 20, AMINO)
+        records = families(9, 24, 20, AMINO)
         references = self.file("refs.fa", fasta(records))
         for ranks in (1, 3):
             result = cli.talaria("search", references, references, "--max-hits", "0", "-o",
