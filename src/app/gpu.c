@@ -5,10 +5,6 @@
 #include "base/log.h"
 #include "conf/environment.h"
 #include "conf/text.h"
-#include "par/wait.h"
-
-#include <pthread.h>
-#include <signal.h>
 
 enum { LABEL_COLUMNS = 22 };
 
@@ -68,99 +64,21 @@ static int own_place(void)
     return place < 0 ? TAL_PLACE_UNKNOWN : place;
 }
 
-struct tal_gpu_opening {
-    tal_device_params params;
-    int *places; /* of the node's ranks */
-    pthread_t thread;
-    bool is_running;
-    tal_status status;
-    tal_device *device;
-};
-
-static void *open_device(void *context)
+/* Open what the parameters say, or say in the log why the search goes without. */
+static tal_status open_device(tal_device_params params, tal_device **out_device)
 {
-    tal_gpu_opening *opening = context;
-    opening->status = tal_device_open(&opening->params, &opening->device);
-    return NULL;
-}
-
-/* Signals are for the main thread. */
-static bool start_thread(tal_gpu_opening *opening)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&opening->thread, NULL, open_device, opening) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return is_started;
-}
-
-tal_status tal_gpu_open_begin(const tal_run *run, int gap_open, int gap_extend, int code_count,
-                              tal_gpu_opening **out_opening)
-{
-    *out_opening = NULL;
-    bool is_wanted = tal_conf_bool(tal_run_conf(run), "parallel.gpu.use_gpu");
-    tal_comm *comm = tal_run_comm(run);
-    tal_gpu_opening *opening = tal_alloc_zero(sizeof(*opening));
-    int *places = tal_alloc_array((size_t)tal_comm_node_size(comm), sizeof(*places));
-    tal_status status =
-        tal_comm_agree(comm, opening == NULL || places == NULL ? TAL_ERR_MEMORY : TAL_OK);
-    if (status == TAL_OK)
-        tal_comm_node_gather(comm, is_wanted ? own_place() : TAL_PLACE_ABSENT, places);
-    tal_device_params params = read_params(run);
-    if (status == TAL_OK && is_wanted)
-        status = read_failure(&params);
-    if (status == TAL_OK && is_wanted && gap_open + gap_extend > TAL_DEVICE_GAP_MAX) {
+    tal_status status = read_failure(&params);
+    if (status != TAL_OK)
+        return status;
+    if (params.gap_open + params.gap_extend > TAL_DEVICE_GAP_MAX) {
         tal_log(TAL_LOG_WARN,
                 "use_gpu: gap costs above %d are not for devices; the processors "
                 "compute alone",
                 TAL_DEVICE_GAP_MAX);
-        is_wanted = false;
-    }
-    if (status != TAL_OK || !is_wanted) {
-        tal_free(places);
-        tal_free(opening);
-        return status;
-    }
-    params.gap_open = gap_open;
-    params.gap_extend = gap_extend;
-    params.code_count = code_count;
-    params.rank_places = places;
-    params.rank_count = tal_comm_node_size(comm);
-    params.find_places = find_places;
-    *opening = (tal_gpu_opening){.params = params, .places = places};
-    opening->is_running = start_thread(opening);
-    if (!opening->is_running)
-        (void)open_device(opening);
-    *out_opening = opening;
-    return TAL_OK;
-}
-
-/* Wait and free all but the device; returns how it went. */
-static tal_status finish(tal_gpu_opening *opening, tal_device **out_device)
-{
-    if (opening->is_running) {
-        tal_wait_for what = {TAL_WAIT_THREAD, "opening of the device", opening};
-        tal_wait_mark mark = tal_wait_begin(&what);
-        (void)pthread_join(opening->thread, NULL); /* Cannot fail for a thread that was started. */
-        tal_wait_end(mark);
-    }
-    tal_status status = opening->status;
-    *out_device = opening->device;
-    tal_free(opening->places);
-    tal_free(opening);
-    return status;
-}
-
-tal_status tal_gpu_open_end(tal_gpu_opening *opening, tal_device **out_device)
-{
-    *out_device = NULL;
-    if (opening == NULL)
         return TAL_OK;
-    const tal_isa isa = opening->params.isa;
+    }
     tal_device *device;
-    tal_status status = finish(opening, &device);
+    status = tal_device_open(&params, &device);
     if (device == NULL)
         return status;
     if (status != TAL_OK) {
@@ -175,18 +93,33 @@ tal_status tal_gpu_open_end(tal_gpu_opening *opening, tal_device **out_device)
         tal_log(TAL_LOG_INFO,
                 "device: it is the processor itself, for which the %s kernels are "
                 "faster",
-                tal_isa_name(isa));
+                tal_isa_name(params.isa));
     *out_device = device;
     return TAL_OK;
 }
 
-void tal_gpu_open_abandon(tal_gpu_opening *opening)
+tal_status tal_gpu_open(const tal_run *run, int gap_open, int gap_extend, int code_count,
+                        tal_device **out_device)
 {
-    if (opening == NULL)
-        return;
-    tal_device *device;
-    (void)finish(opening, &device); /* Nobody asks how it went. */
-    tal_device_close(device);
+    *out_device = NULL;
+    bool is_wanted = tal_conf_bool(tal_run_conf(run), "parallel.gpu.use_gpu");
+    tal_comm *comm = tal_run_comm(run);
+    int *places = tal_alloc_array((size_t)tal_comm_node_size(comm), sizeof(*places));
+    tal_status status = tal_comm_agree(comm, places == NULL ? TAL_ERR_MEMORY : TAL_OK);
+    if (status == TAL_OK)
+        tal_comm_node_gather(comm, is_wanted ? own_place() : TAL_PLACE_ABSENT, places);
+    if (status == TAL_OK && is_wanted) {
+        tal_device_params params = read_params(run);
+        params.gap_open = gap_open;
+        params.gap_extend = gap_extend;
+        params.code_count = code_count;
+        params.rank_places = places;
+        params.rank_count = tal_comm_node_size(comm);
+        params.find_places = find_places;
+        status = open_device(params, out_device);
+    }
+    tal_free(places);
+    return status;
 }
 
 tal_status tal_gpu_open_for_bench(const tal_run *run, int gap_open, int gap_extend, int code_count,

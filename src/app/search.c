@@ -2,6 +2,7 @@
 #include "app/search_run.h"
 
 #include "app/dry_run.h"
+#include "app/gpu.h"
 #include "app/option_rows.h"
 #include "app/resume.h"
 #include "app/stats_obtain.h"
@@ -402,40 +403,26 @@ static tal_status set_up(tal_search_run *self)
     return status == TAL_OK ? tal_search_run_open_reduced(self) : status;
 }
 
-/* Start to open the device that computes beside the team, if there is one. Collective. */
-static tal_status begin_device(tal_search_run *self)
-{
-    bool is_protein = tal_stream_alphabet(self->stream) == TAL_PROTEIN;
-    int code_count = (is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT) +
-                     (self->reference_mask != TAL_MASK_NONE);
-    tal_status status = tal_gpu_open_begin(self->run, self->params.gaps.open,
-                                           self->params.gaps.extend, code_count, &self->opening);
-    return tal_comm_agree(self->comm, status);
-}
-
-/* The device, now that references are there. Collective. */
-static tal_status take_device(tal_search_run *self)
+/* The device that computes beside the team, if there is one. */
+static tal_status open_device(tal_search_run *self)
 {
     const tal_conf *conf = tal_run_conf(self->run);
+    bool is_protein = self->reference_info.alphabet == TAL_PROTEIN;
+    int code_count = (is_protein ? TAL_PROTEIN_LETTER_COUNT : TAL_NUCLEOTIDE_LETTER_COUNT) +
+                     (self->reference_mask != TAL_MASK_NONE);
     self->params.device_batch = (uint32_t)tal_conf_int(conf, "parallel.gpu.batch_size");
-    tal_status status = tal_gpu_open_end(self->opening, &self->device);
-    self->opening = NULL;
+    tal_status status = tal_gpu_open(self->run, self->params.gaps.open, self->params.gaps.extend,
+                                     code_count, &self->device);
     self->params.device = self->device;
-    return tal_comm_agree(self->comm, status);
+    return status;
 }
 
-/* References and the device, which opens meanwhile; with --memory afterwards, for what it takes of
- * the host's memory is not planned with references. */
 static tal_status begin_search(tal_search_run *self)
 {
-    bool has_memory = tal_run_is_given(self->run, "memory");
-    tal_status status = has_memory ? TAL_OK : begin_device(self);
-    if (status == TAL_OK)
-        status = load_references(self);
-    if (status == TAL_OK && has_memory)
-        status = begin_device(self);
-    if (status == TAL_OK)
-        status = take_device(self);
+    tal_status status = load_references(self);
+    if (status != TAL_OK)
+        return status;
+    status = tal_comm_agree(self->comm, open_device(self));
     if (status == TAL_OK)
         status = tal_search_run_find_self(self);
     if (status == TAL_OK)
@@ -506,7 +493,6 @@ static tal_status run_search(tal_run *run)
         status = tal_run_flag(run, "dry-run") ? plan_only(&self) : search_all(&self);
     tal_job_close(self.job, status == TAL_OK);
     tal_search_destroy(self.search);
-    tal_gpu_open_abandon(self.opening);
     tal_device_close(self.device);
     tal_spill_destroy(self.spill);
     tal_families_destroy(self.families);

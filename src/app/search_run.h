@@ -4,7 +4,6 @@
 
 #include "app/command.h"
 #include "app/diagnosis.h"
-#include "app/gpu.h"
 #include "app/memory_plan.h"
 #include "app/progress.h"
 #include "dist/job.h"
@@ -53,8 +52,7 @@ typedef struct tal_search_run {
     tal_mask_method query_mask, reference_mask;
     bool needs_statistics; /* E-values are asked for */
     tal_search_params params;
-    tal_gpu_opening *opening; /* NULL: none, or it has ended */
-    tal_device *device;       /* NULL: none */
+    tal_device *device; /* NULL: none */
     tal_search *search;
     tal_progress progress;
     tal_diagnosis diagnosis;

@@ -167,7 +167,8 @@ const char *tal_device_kind_name(tal_device_kind kind);
 /* Open a device. With TAL_DEVICE_AUTO the reasons of all that failed are joined in the message.
  * `out_device` is set in every case but out of memory (NULL): on failure it only holds the message;
  * close it. TAL_ERR_CONFIG: no such device, not built, library missing; TAL_ERR_IO: the driver
- * refuses. */
+ * refuses. Threads: main, while no other thread reads the environment, as MPI does in many calls:
+ * drivers change it (PoCL sets HWLOC_PLUGINS_PATH). */
 tal_status tal_device_open(const tal_device_params *params, tal_device **out_device);
 
 /* Accepts NULL. Waits for what is running; what was not collected is lost. */

@@ -18,12 +18,20 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unistd.h>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace
 {
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    NOT_FOUND = 500,
+    LAUNCH_FAILED = 719,
+    NOT_PERMITTED = 800
+};
 
 using kernel = std::function<void(const void *job)>;
 
@@ -92,8 +100,11 @@ int answer()
 }
 } // namespace
 
+/* Drivers change the environment, which others may read meanwhile: only the main thread opens. */
 EXPORT int cuInit(unsigned)
 {
+    if (gettid() != getpid())
+        return NOT_PERMITTED;
     device = device_state();
     return SUCCESS;
 }
@@ -108,6 +119,7 @@ EXPORT int cuGetErrorName(int error, const char **out_name)
 {
     *out_name = error == OUT_OF_MEMORY   ? "CUDA_ERROR_OUT_OF_MEMORY"
                 : error == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED"
+                : error == NOT_PERMITTED ? "CUDA_ERROR_NOT_PERMITTED"
                                          : "CUDA_ERROR";
     return SUCCESS;
 }
