@@ -484,6 +484,7 @@ static tal_status plan_only(tal_search_run *self)
 static tal_status run_search(tal_run *run)
 {
     tal_search_run self = {.run = run, .comm = tal_run_comm(run), .start_ns = tal_clock_ns()};
+    self.traffic_before = tal_traffic_sum(self.comm);
     tal_stop_install(true);
     tal_resume_set_deadline(run, self.start_ns);
     tal_status status = tal_diagnosis_start(run, &self.diagnosis);

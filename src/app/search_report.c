@@ -2,7 +2,6 @@
 #include "app/search_run.h"
 
 #include "base/clock.h"
-#include "comm/traffic.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,6 +138,7 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
     double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
     tal_search_times times = tal_search_times_get(self->search);
     tal_traffic_sums traffic = tal_traffic_sum(self->comm);
+    const tal_traffic_sums *before = &self->traffic_before;
     tal_tiles_counts tiles = tal_search_tiles(self->search);
     double references = tal_seqset_count(self->references);
     double residues = (double)tal_seqset_residue_count(self->references);
@@ -161,8 +161,9 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
         f64_attribute("exchange_seconds", times.exchange),
         f64_attribute("write_seconds", self->write_seconds),
         f64_attribute("io_seconds", self->io_seconds),
-        f64_attribute("comm_seconds", (double)traffic.data.ns * 1e-9),
-        f64_attribute("comm_wait_seconds", (double)traffic.waiting.ns * 1e-9),
+        f64_attribute("comm_seconds", (double)(traffic.data.ns - before->data.ns) * 1e-9),
+        f64_attribute("comm_wait_seconds",
+                      (double)(traffic.waiting.ns - before->waiting.ns) * 1e-9),
         f64_attribute("comm_calls", (double)(traffic.data.calls + traffic.waiting.calls)),
         f64_attribute("comm_messages", (double)traffic.data.messages),
         f64_attribute("comm_bytes", (double)(traffic.data.bytes + traffic.waiting.bytes)),

@@ -6,6 +6,7 @@
 #include "app/diagnosis.h"
 #include "app/memory_plan.h"
 #include "app/progress.h"
+#include "comm/traffic.h"
 #include "dist/job.h"
 #include "mask/mask.h"
 #include "search/search.h"
@@ -59,6 +60,7 @@ typedef struct tal_search_run {
     double load_seconds, mask_seconds, write_seconds;
     double io_seconds; /* reading references, keeping blocks, assembling; without communication */
     uint64_t start_ns;
+    tal_traffic_sums traffic_before; /* of what came before the search */
 } tal_search_run;
 
 /* A stretch of time that counts as io_seconds. */

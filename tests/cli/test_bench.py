@@ -28,7 +28,8 @@ class Ranks(cli.Case):
         self.assertEqual(rows[0]["comm_bytes_per_rank"], "0")
         for row in rows:
             shares = sum(float(row[name]) for name in ("comm_share", "wait_share", "io_share"))
-            self.assertLessEqual(shares, 1.01, row)
+            # Of the first rank's time; the others do not begin at the same instant.
+            self.assertLess((shares - 1) * float(row["seconds"]), 0.5, row)
             self.assertGreaterEqual(float(row["imbalance"]), 1.0)
         self.assertEqual(os.listdir(self.folder), ["table.csv"]) # Nothing else is left.
 
