@@ -27,11 +27,12 @@ extern const test_case test_cases[];
 /* End the program as skipped, saying why. */
 void test_skip(const char *reason) __attribute__((noreturn));
 
-/* Of random cases: a quarter under sanitizers, which take a dozen times as long. */
+/* Rounds or residues of costly cases: a quarter under sanitizers, which take a dozen times as long.
+ */
 #ifdef TAL_SLOW_CHECKS
-#define TEST_ROUNDS(count) ((count) / 4)
+#define TEST_AMOUNT(count) ((count) / 4)
 #else
-#define TEST_ROUNDS(count) (count)
+#define TEST_AMOUNT(count) (count)
 #endif
 
 /* A small generator with a fixed seed (TEST_SEED in the environment changes it). */

@@ -167,6 +167,8 @@ static tal_status close_result(tal_search_run *self, tal_result_writer *writer, 
 {
     uint64_t counts[TAL_COUNT_COUNT];
     tal_job_counts(self->job, counts, TAL_COUNT_COUNT);
+    /* Before the last wait for all ranks: so no rank's times are longer than `seconds`. */
+    const tal_traffic_sums timed = tal_traffic_sum(self->comm);
     uint64_t run_cells = count_run_cells(self);
     double seconds = tal_search_run_seconds(self->start_ns);
     tal_comm_broadcast(self->comm, &seconds, sizeof(seconds), 0);
@@ -192,7 +194,7 @@ static tal_status close_result(tal_search_run *self, tal_result_writer *writer, 
         .histogram = counts + TAL_COUNT_HISTOGRAM,
         .histogram_count = TAL_HISTOGRAM_BINS,
         .rank_numbers = rank_numbers,
-        .rank_number_count = tal_search_run_rank_numbers(self, rank_numbers),
+        .rank_number_count = tal_search_run_rank_numbers(self, &timed, rank_numbers),
     };
     tal_status status = tal_result_finish(writer, &closing);
     if (status == TAL_OK) {

@@ -132,7 +132,8 @@ size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts
     return count + sizeof(expanded) / sizeof(expanded[0]);
 }
 
-size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attribute *list)
+size_t tal_search_run_rank_numbers(const tal_search_run *self, const tal_traffic_sums *timed,
+                                   tal_result_attribute *list)
 {
     struct rusage usage;
     double peak_bytes = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : NAN;
@@ -161,9 +162,8 @@ size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attrib
         f64_attribute("exchange_seconds", times.exchange),
         f64_attribute("write_seconds", self->write_seconds),
         f64_attribute("io_seconds", self->io_seconds),
-        f64_attribute("comm_seconds", (double)(traffic.data.ns - before->data.ns) * 1e-9),
-        f64_attribute("comm_wait_seconds",
-                      (double)(traffic.waiting.ns - before->waiting.ns) * 1e-9),
+        f64_attribute("comm_seconds", (double)(timed->data.ns - before->data.ns) * 1e-9),
+        f64_attribute("comm_wait_seconds", (double)(timed->waiting.ns - before->waiting.ns) * 1e-9),
         f64_attribute("comm_calls", (double)(traffic.data.calls + traffic.waiting.calls)),
         f64_attribute("comm_messages", (double)traffic.data.messages),
         f64_attribute("comm_bytes", (double)(traffic.data.bytes + traffic.waiting.bytes)),

@@ -144,7 +144,8 @@ size_t tal_search_run_parameters(const tal_search_run *self, tal_result_attribut
 size_t tal_search_run_summary(const tal_search_run *self, const uint64_t *counts,
                               uint64_t run_cells, double seconds, tal_result_attribute *list);
 
-/* This rank's own numbers. */
-size_t tal_search_run_rank_numbers(const tal_search_run *self, tal_result_attribute *list);
+/* This rank's own numbers; seconds of communication are those up to `timed`. */
+size_t tal_search_run_rank_numbers(const tal_search_run *self, const tal_traffic_sums *timed,
+                                   tal_result_attribute *list);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEN_MAX = 900, ROUNDS = TEST_ROUNDS(1500) };
+enum { LEN_MAX = 900, ROUNDS = TEST_AMOUNT(1500) };
 
 const char test_suite_name[] = "align/band";
 

@@ -411,7 +411,7 @@ static void largest_scores_and_gap_costs_do_not_overflow(void)
     for (int mode = 0; mode < TAL_MODE_COUNT; mode++) {
         trace_sample_params params = {
             .query_len = 3000,
-            .ref_len = mode == TAL_GLOBAL ? 3000 : TEST_ROUNDS(60000),
+            .ref_len = mode == TAL_GLOBAL ? 3000 : TEST_AMOUNT(60000),
             .letter_count = 4,
             .score_min = -100,
             .score_max = 100,

@@ -30,8 +30,8 @@ class Resume(cli.Case):
 
     @staticmethod
     def options():
-        few = ["--null-model", "none"] if cli.is_sanitized() else []
-        return ["--evalue", "1", "--max-hits", "2", *few]
+        quicker = ["--null-model", "none"] if cli.is_sanitized() else []
+        return ["--evalue", "1", "--max-hits", "2", *quicker]
 
     @staticmethod
     def digest(result):

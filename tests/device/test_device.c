@@ -13,7 +13,7 @@
 const char test_suite_name[] = "device/device";
 
 /* As searches of proteins have, so that PoCL's cache serves all tests. */
-enum { CODES = TAL_PROTEIN_LETTER_COUNT, LONG = 1250 + TEST_ROUNDS(1250) };
+enum { CODES = TAL_PROTEIN_LETTER_COUNT, LONG = 1250 + TEST_AMOUNT(1250) };
 
 static tal_device_params base_params(tal_device_kind kind)
 {

@@ -420,7 +420,7 @@ static void equals_scalar(tal_width width)
                    try_random(b, rows, (int32_t)test_random_in(1, 8)) &&
                    try_random(b, (int32_t)test_random_in(1, 40), rows);
     }
-    for (int32_t k = 0; k < TEST_ROUNDS(60) && is_right; k++)
+    for (int32_t k = 0; k < TEST_AMOUNT(60) && is_right; k++)
         is_right = try_random(b, (int32_t)test_random_in(1, ROW_MAX),
                               (int32_t)test_random_in(1, COLUMN_MAX - 1));
     for (int32_t border = 32; border <= 256 && is_right; border *= 2)
